@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 
 from ..api import constants
 from ..kube.client import JSON_PATCH, Client
@@ -29,6 +30,7 @@ from .work_queue import Result
 logger = logging.getLogger(__name__)
 
 _FINALIZERS = "/metadata/finalizers"
+_SERVER = "If this lasts, check the API server of the cluster"
 # The finalizers of deletions with the propagation policies Orphan and Foreground.
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
@@ -232,7 +234,8 @@ def blocked_by(error: ApiError, namespace: str) -> Problem:
         namespace: that of the Cryostat.
     """
     quote = quoted(error.message)
-    remedy = remedy_for(quote, RefusedObject(namespace, is_deletion=True)) or "Correct the cause of the refusal"
+    general = "Correct the cause of the refusal" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else _SERVER
+    remedy = remedy_for(quote, RefusedObject(namespace, is_deletion=True)) or general
     text = message(
         f"The finalizer {constants.FINALIZER}",
         "cannot be removed",

@@ -119,22 +119,26 @@ async def test_objects_for_which_a_foreground_deletion_waits_are_named(cluster: 
 
 
 @pytest.mark.parametrize(
-    ("text", "remedy"),
+    ("status", "text", "remedy"),
     [
-        ("finalizers are forbidden", "Correct the cause of the refusal"),
+        (403, "not today", "Correct the cause of the refusal"),
+        (504, "the request timed out", "If this lasts, check the API server of the cluster"),
         (
+            500,
             'failed calling webhook "v.example.com": no endpoints',
             "Start the program behind webhook v.example.com, or delete its webhook configuration if it is no longer "
             "installed",
         ),
     ],
 )
-async def test_a_finalizer_that_cannot_be_removed_is_reported(cluster: Cluster, text: str, remedy: str) -> None:
+async def test_a_finalizer_that_cannot_be_removed_is_reported(
+    cluster: Cluster, status: int, text: str, remedy: str
+) -> None:
     body = deleting(cluster)
     body["status"] = {"applicationUrl": "https://x", "conditions": [{"type": "Ready", "status": "True"}, {"type": "Y"}]}
 
     def refuse(_: str, path: str, __: object) -> ApiError | None:
-        return ApiError(500, "InternalError", text) if path == CRYOSTAT_PATH else None
+        return ApiError(status, "Reason", text) if path == CRYOSTAT_PATH else None
 
     cluster.server.hook = refuse
     for _ in range(2):

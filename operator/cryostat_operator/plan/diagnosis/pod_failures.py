@@ -69,6 +69,10 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
 def _remedy_of_scheduling(quote: str, component: str) -> str:
     """Return what to do about a pod of a component. The message decides, because all causes have one reason."""
     options, field = "spec.reportOptions" if component == "reports" else "spec", VOLUME_FIELDS.get(component)
+    if "bound to non-existent p" in quote:
+        return "Restore its PersistentVolume, or delete the claim to start over without the data"
+    if "ReadWriteOncePod" in quote:
+        return "Delete the other pod that uses the claim, if it does not end by itself"
     if "persistentvolumeclaim" in quote:
         return "The operator creates the claim again when it no longer exists; see VolumesReady"
     if "volume node affinity conflict" in quote:
@@ -79,8 +83,6 @@ def _remedy_of_scheduling(quote: str, component: str) -> str:
     if "available persistent volumes to bind" in quote or "enough free storage" in quote:
         other = f"; for another class, set {field}.pvc.spec.storageClassName and delete the claim" if field else ""
         return f"Create a PersistentVolume that a node can use, or free storage of its storage class{other}"
-    if "bound to non-existent pv" in quote:
-        return "Restore its PersistentVolume, or delete the claim to start over without the data"
     if "Insufficient" in quote:
         return f"Add a node that fits or free one, or lower {options}.resources"
     if "Too many pods" in quote or "max volume count" in quote:

@@ -113,6 +113,10 @@ def test_a_readiness_gate_is_not_a_lost_node() -> None:
             "Restore its PersistentVolume, or delete the claim to start over without the data",
         ),
         (
+            '0/1 nodes are available: persistentvolumeclaim "a" bound to non-existent persistentvolume "b".',
+            "Restore its PersistentVolume, or delete the claim to start over without the data",
+        ),
+        (
             "0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }",
             "Free memory on these nodes, or add a node",
         ),
