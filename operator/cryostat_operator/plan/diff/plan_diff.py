@@ -22,7 +22,8 @@ from ..model.requests import CertificateRequest, CopyRequest, Request
 from ..model.snapshot import Snapshot
 from ..pod_references import pod_references
 from ..tls import checks
-from .comparison import at, differences, merge
+from .comparison import at, differences
+from .merging import merge
 from .pruning import is_kept_by_cert_manager, is_prunable
 
 Verb = Literal["create", "replace", "recreate", "delete"]

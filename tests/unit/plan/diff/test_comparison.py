@@ -8,33 +8,14 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.diff.comparison import at, differences, merge
-from cryostat_operator.plan.model.kinds import FIELD_MANAGER, Obj
-from tests.unit.cluster_state import NAME, NAMESPACE, settled
+from cryostat_operator.plan.diff.comparison import at, differences
+from cryostat_operator.plan.diff.merging import merge
+from cryostat_operator.plan.model.kinds import FIELD_MANAGER
+from tests.unit.cluster_state import NAME, settled
+from tests.unit.plan.diff.objects import changed, deployment, obj
 
 OWNER = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": NAME, "uid": "u", "controller": True}
 OTHER_OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "o"}
-
-
-def obj(kind: str, spec: Any = None, **parts: Any) -> Obj:
-    metadata = {"name": "x", "namespace": NAMESPACE, **parts.pop("metadata", {})}
-    return {"kind": kind, "metadata": metadata, **({"spec": spec} if spec is not None else {}), **parts}
-
-
-def deployment(**container: Any) -> Obj:
-    template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "x", **container}]}}
-    return obj("Deployment", {"replicas": 1, "selector": {}, "template": template})
-
-
-def changed(before: Obj, path: str, value: Any) -> Obj:
-    """A copy with another value at a dotted path; digits are indexes of lists."""
-    result = copy.deepcopy(before)
-    target: Any = result
-    *parents, last = path.split("/")
-    for step in parents:
-        target = target[int(step)] if isinstance(target, list) else target.setdefault(step, {})
-    target[last] = value
-    return result
 
 
 def test_the_desired_state_is_in_sync_with_itself() -> None:
@@ -139,14 +120,6 @@ def test_other_controllers_may_add_fields_to_a_certificate() -> None:
     assert merge(desired, obj("Certificate", spec))["spec"]["revisionHistoryLimit"] == 1
 
 
-def test_values_that_admission_chose_stay() -> None:
-    live = obj("Ingress", {"ingressClassName": "nginx", "rules": [{"host": "old"}]})
-    written = merge(obj("Ingress", {"rules": [{"host": "new"}]}), live)
-    assert written["spec"] == {"ingressClassName": "nginx", "rules": [{"host": "new"}]}
-    service = merge(obj("Service", {"ports": []}), obj("Service", {"clusterIP": "10.0.0.1", "loadBalancerIP": "1"}))
-    assert service["spec"] == {"loadBalancerIP": "1", "ports": []}
-
-
 @pytest.mark.parametrize(
     ("kind", "kept"),
     [
@@ -166,12 +139,6 @@ def test_a_service_keeps_how_its_traffic_is_distributed(kind: str, kept: set[str
     assert differences(desired, live) == []
     written = merge(desired, obj("Service", {"type": "LoadBalancer", "ports": [], **traffic}))["spec"]
     assert {name: written[name] for name in set(written) - {"type", "ports"}} == {name: traffic[name] for name in kept}
-
-
-def test_annotations_of_others_on_pods_stay() -> None:
-    live = changed(deployment(), "spec/template/metadata/annotations", {"of": "others"})
-    template = merge(deployment(), live)["spec"]["template"]
-    assert template["metadata"] == {"labels": {"app": "x"}, "annotations": {"of": "others"}}
 
 
 def test_a_path_that_does_not_exist_has_no_value() -> None:
