@@ -88,7 +88,7 @@ def read_schedule(metadata: Mapping[str, Any]) -> BackupSchedule | None:
     if problem := _schedule_problem(given[SCHEDULE]):
         raise InvalidScheduleError(f'Annotation {SCHEDULE} is "{given[SCHEDULE][:_SHOWN]}": {problem}.')
     claim, place = _target(given[TARGET])
-    if not _is_name(given[SECRET]):
+    if not is_object_name(given[SECRET]):
         raise InvalidScheduleError(
             f'Annotation {SECRET} is "{given[SECRET][:_SHOWN]}", which is not a valid name of a Secret.'
         )
@@ -97,7 +97,7 @@ def read_schedule(metadata: Mapping[str, Any]) -> BackupSchedule | None:
 
 def _target(text: str) -> tuple[str, str]:
     """Return claim and bucket of a target, one of which is empty."""
-    if text.startswith(CLAIM) and _is_name(text.removeprefix(CLAIM)):
+    if text.startswith(CLAIM) and is_object_name(text.removeprefix(CLAIM)):
         return text.removeprefix(CLAIM), ""
     bucket, _, prefix = text.removeprefix(S3).partition("/")
     prefix = prefix.rstrip("/")
@@ -111,7 +111,8 @@ def _target(text: str) -> tuple[str, str]:
     )
 
 
-def _is_name(text: str) -> bool:
+def is_object_name(text: str) -> bool:
+    """Return whether a text can be the name of a Secret or claim."""
     return len(text) <= _LONGEST_NAME and bool(_SUBDOMAIN.fullmatch(text))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ..api.backup_schedule import is_object_name
 from ..plan.model.kinds import Obj
 from .encryption import decrypt
 from .folder import SavedFolder
@@ -45,6 +46,9 @@ def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
             raise BackupError(
                 "The manifest was changed after the backup was made, so the backup is not used. Use another backup."
             )
+        # Whoever knows the passphrase can write a backup, and these names become parts of URL paths.
+        if not all(is_object_name(name) for name in (manifest.name, *(each["name"] for each in data["secrets"]))):
+            raise ValueError("a name is not valid")
         return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
     except (ValueError, TypeError, KeyError, yaml.YAMLError):
         raise BackupError(f"{SECRETS} or {CRYOSTAT} of the backup cannot be parsed.") from None

@@ -11,6 +11,7 @@ from cryostat_operator.backup import checked_backup
 from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.folder import open_folder
 from cryostat_operator.backup.manifest import DATABASE, MANIFEST, BackupError
+from cryostat_operator.backup.save import digest_without_secrets
 from tests.unit.backup.instance import KEYS, encoded
 from tests.unit.backup.test_save import PASSPHRASE
 
@@ -52,3 +53,16 @@ def test_unreadable_secrets_are_refused(backup: Path, monkeypatch: pytest.Monkey
         BackupError, match=r"^secrets\.encrypted\.json or cryostat\.yaml of the backup cannot be parsed\.$"
     ):
         read_content(open_folder(backup), PASSPHRASE)
+
+
+@pytest.mark.parametrize("name", ["../../kube-system/secrets/x", "x?watch=true", ""])
+def test_names_that_are_no_names_of_objects_are_refused(
+    backup: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """They would lead to objects of other namespaces."""
+    folder = open_folder(backup)
+    read = read_content(folder, PASSPHRASE)
+    content = {"manifest": digest_without_secrets(read.manifest), "secrets": [{**read.secrets[0], "name": name}]}
+    monkeypatch.setattr(checked_backup, "decrypt", lambda *_: json.dumps(content))
+    with pytest.raises(BackupError, match=r"cannot be parsed\.$"):
+        read_content(folder, PASSPHRASE)
