@@ -75,7 +75,7 @@ def _break_sample(plane: ControlPlane) -> None:
 
 
 def _status(kubeconfig: Path) -> str:
-    """The output of `status` on a terminal."""
+    """The output of `status` on a terminal, without the last section: that the simulated node has no kubelet."""
     reader, writer = pty.openpty()
     command: list[str | Path] = [Path(sys.executable).parent / "cryostat-operator", "status", NAME, "-n", NAMESPACE]
     with subprocess.Popen(command, stdout=writer, env={**os.environ, "KUBECONFIG": str(kubeconfig)}):
@@ -84,7 +84,8 @@ def _status(kubeconfig: Path) -> str:
             lines: list[bytes] = []
             with suppress(OSError):  # the program has ended and closed the terminal
                 lines.extend(iter(terminal.readline, b""))
-    return b"".join(lines).decode().replace("\r\n", "\n")
+    shown, _, _ = b"".join(lines).decode().replace("\r\n", "\n").partition("\n\n\x1b[1mNot shown")
+    return shown
 
 
 def svg(content: RenderableType, title: str, width: int = WIDTH) -> str:
