@@ -64,5 +64,8 @@ def test_names_that_are_no_names_of_objects_are_refused(
     read = read_content(folder, PASSPHRASE)
     content = {"manifest": digest_without_secrets(read.manifest), "secrets": [{**read.secrets[0], "name": name}]}
     monkeypatch.setattr(checked_backup, "decrypt", lambda *_: json.dumps(content))
-    with pytest.raises(BackupError, match=r"cannot be parsed\.$"):
+    with pytest.raises(
+        BackupError,
+        match=r"^The backup contains a wrong name of an object, so it is not used\. Use another backup\.$",
+    ):
         read_content(folder, PASSPHRASE)
