@@ -18,7 +18,6 @@ from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import InstanceKey, Key, Obj
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
-from ..plan.readiness import DEPLOYMENTS
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
 from .chosen_namespaces import ChosenNamespaces
@@ -30,10 +29,9 @@ from .owned_objects import OwnedObjects
 from .planning import has_ingress_spec
 from .pods import PodStore
 from .reference_store import ReferenceStore
+from .remaining_pods import stopping_components, terminating_deployments
 from .resolver import ReferenceResolver
 from .triggers import ROLLOUT_DELAY, Triggers
-
-_VOLUME_COMPONENTS = ("database", "storage")  # only one of their pods may use the volume at a time
 
 
 class Observer:
@@ -162,8 +160,8 @@ class Observer:
             live=live,
             lost=frozenset(self.owned.deletions.lost(instance_key)),
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
-            terminating=frozenset(terminating | self._terminating_deployments(instance_key, live)),
-            stopping=self._stopping_components(instance_key, live),
+            terminating=frozenset(terminating | terminating_deployments(self.pods, instance_key, live)),
+            stopping=stopping_components(self.pods, instance_key, live),
             api_server=self._api_server.addresses,
             api_server_ports=self._api_server.ports,
             certificates=certificates,
@@ -223,26 +221,6 @@ class Observer:
         for key, obj in found.items():
             self.owned.record_read(key.kind, obj)
         return {key: trim(key.kind, obj) for key, obj in found.items() if key in self.owned.records(instance_key)}
-
-    def _terminating_deployments(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> set[Key]:
-        """Deployments that are deleted, while their pods still use the volume of the next one."""
-        found = set()
-        for component in _VOLUME_COMPONENTS:
-            key = Key("Deployment", instance_key.namespace, f"{instance_key.name}-{component}")
-            has_claim = Key("PersistentVolumeClaim", key.namespace, key.name) in live
-            if self.pods.is_terminating(instance_key, component, orphaned=has_claim and key not in live):
-                found.add(key)
-        return found
-
-    def _stopping_components(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> frozenset[str]:
-        """Components whose Deployment is scaled to 0, while pods of it have not ended."""
-        found = set()
-        for suffix, component in DEPLOYMENTS.values():
-            deployment = live.get(Key("Deployment", instance_key.namespace, f"{instance_key.name}{suffix}")) or {}
-            scaled_down = (deployment.get("spec") or {}).get("replicas") == 0
-            if self.pods.is_stopping(instance_key, component, scaled_down=scaled_down):
-                found.add(component)
-        return frozenset(found)
 
     def _certificates(self, instance_key: InstanceKey, live: Iterable[Key]) -> dict[Key, CertificateInfo]:
         records, now = self.owned.records(instance_key), time.time()

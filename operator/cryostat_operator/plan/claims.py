@@ -17,6 +17,7 @@ from .model.reasons import Reason
 from .quantities import is_less
 
 Component = Literal["database", "storage"]
+COMPONENTS: tuple[Component, ...] = ("database", "storage")  # that have a volume
 
 VOLUME_FIELDS: Mapping[str, str] = {
     "database": "spec.storageOptions.database",
@@ -42,7 +43,7 @@ def phase(claim: Obj | None) -> str:
 
 def names_in_use(instance: Instance) -> list[str]:
     """Return the claims that the instance uses: at most those of database and managed storage."""
-    components: tuple[Component, ...] = ("database",) if instance.external_storage else ("database", "storage")
+    components: tuple[Component, ...] = ("database",) if instance.external_storage else COMPONENTS
     return [claim_name(instance, component) for component in components if uses_claim(instance, component)]
 
 

@@ -27,7 +27,6 @@ _NOT_CONNECTED = frozenset({Reason.POD_NOT_READY, Reason.CONTAINER_CRASHED})
 _NOT_SCHEDULED = frozenset({Reason.VOLUME_PENDING, Reason.POD_UNSCHEDULABLE})
 _UNBOUND = PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume")
 _TOGETHER_SECONDS = 5.0  # between failures that are asked about together
-_COMPONENTS_WITH_DATA: tuple[claims.Component, ...] = ("database", "storage")
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def _unavailable_from(instance: Instance, component: str) -> float:
 def _pending_claims(instance: Instance, failures: Mapping[str, PodFailure]) -> Iterator[tuple[str, Obj]]:
     """Claims that are not bound, by component, unless their pod fails for another reason than the volume."""
     names = claims.names_in_use(instance)
-    for component in _COMPONENTS_WITH_DATA:
+    for component in claims.COMPONENTS:
         claim, failure = claims.live_claim(instance, component), failures.get(component)
         if claims.claim_name(instance, component) not in names or claim is None or claims.phase(claim) != "Pending":
             continue
