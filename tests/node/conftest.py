@@ -57,7 +57,7 @@ def node(can_run: None) -> Iterator[Node]:
 def operator(node: Node, images: None) -> Node:
     """The node with the operator's image, installed from `manifests/`."""
     node.load(operator_archive())
-    apply_operator(node)
+    apply_operator(node, 300.0)
     return node
 
 

@@ -38,7 +38,7 @@ def apply_operator(plane: ControlPlane, timeout: float = 120.0) -> None:
     plane.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
     eventually(lambda: operator_available(plane.api), timeout, f"Deployment {NAMESPACE}/{DEPLOYMENT} is available")
     served(plane.api)
-    eventually(lambda: webhooks_are_called(plane.api), 30, "the API server calls the operator's webhooks")
+    eventually(lambda: webhooks_are_called(plane.api), timeout, "the API server calls the operator's webhooks")
 
 
 def operator_available(api: Api) -> bool:
@@ -95,7 +95,7 @@ class Forwarding:
         self._thread = threading.Thread(target=self._run, name="port-forward", daemon=True)
         self._thread.start()
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until the port accepts connections. Raises TimeoutError."""
         eventually(lambda: listening(self.port), timeout, f"port {self.port} is forwarded")
 

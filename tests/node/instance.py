@@ -129,9 +129,17 @@ class Running:
 def wait_until(probe: Callable[[], T], what: str, timeout: float = PATIENCE, interval: float = 0.25) -> T:
     """Call `probe` until it returns a true value, and return this value. Raises TimeoutError.
 
-    The interval is longer than in tests without pods, because a pod needs seconds to start.
+    A KubectlError of `probe` counts as a false value: the container of its command may have just been replaced. The
+    interval is longer than in tests without pods, because a pod needs seconds to start.
     """
-    return eventually(probe, timeout, what, interval)
+
+    def attempt() -> T:
+        try:
+            return probe()
+        except KubectlError as error:
+            raise AssertionError(str(error)) from error
+
+    return eventually(attempt, timeout, what, interval)
 
 
 @contextmanager

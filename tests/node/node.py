@@ -174,9 +174,11 @@ class Node(ControlPlane):
 
     def signal(self, container: str, number: signal.Signals) -> None:
         """Send a signal to all processes of a container."""
-        for pid in {pid for path in self.cgroups(container) for pid in (path / "cgroup.procs").read_text().split()}:
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), number)
+        for path in self.cgroups(container):
+            with suppress(OSError):  # the container has just ended
+                for pid in (path / "cgroup.procs").read_text().split():
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), number)
 
     def restart_node(self) -> None:
         """Kill kubelet and containerd, and start them again. Containers keep running."""

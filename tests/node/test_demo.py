@@ -17,6 +17,7 @@ from tests.cluster.operator_process import ROOT
 from tests.cluster.processes import free_ports
 from tests.node.test_node import remains
 
+pytestmark = pytest.mark.timeout(900)
 DEMO = (sys.executable, "-m", "tests.node.demo")
 # The certificate is signed by the instance's own authority, which is not trusted.
 _browser = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False)
@@ -25,7 +26,7 @@ _browser = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False)
 def page(port: int, user: str, password: str) -> tuple[int, str]:
     """The status and body of the application's response to a browser with this login."""
     headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
-    response = _browser.request("GET", f"https://127.0.0.1:{port}/", headers=headers, timeout=20)
+    response = _browser.request("GET", f"https://127.0.0.1:{port}/", headers=headers, timeout=60)
     return response.status, response.data.decode()
 
 
@@ -33,9 +34,9 @@ def page(port: int, user: str, password: str) -> tuple[int, str]:
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_a_user_can_log_in_until_ctrl_c() -> None:
     [port] = free_ports(1)
-    command = [*DEMO, f"--port={port}", "--timeout=240"]
+    command = [*DEMO, f"--port={port}", "--timeout=600"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    watch = threading.Timer(280, process.terminate)
+    watch = threading.Timer(800, process.terminate)
     watch.start()
     assert process.stdout
     lines = []
@@ -60,7 +61,7 @@ def test_a_user_can_log_in_until_ctrl_c() -> None:
     finally:
         watch.cancel()
         process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=60)[0]
+        rest = process.communicate(timeout=120)[0]
     assert process.returncode == 0, rest
     assert "Stopped." in rest
     assert remains(Path(directory[1])) == []

@@ -85,7 +85,9 @@ def test_agents_register_are_called_back_and_deregister(instance: Running) -> No
         ),
     ]
     register(instance, *workloads)
-    pods = {pod["metadata"]["labels"]["app"]: pod for pod in instance.api.list("v1", "Pod", TARGET)}
+    pods = {
+        pod["metadata"]["labels"]["app"]: pod for pod in instance.api.list("v1", "Pod", TARGET, labelSelector="app")
+    }
     assert restarts(pods.values()) == 0
     service = f"{names.agent_callback_service(HOME, instance.name)}.{TARGET}.svc"
     hosts = {f"https://{pod['status']['podIP'].replace('.', '-')}.{service}:9977" for pod in pods.values()}

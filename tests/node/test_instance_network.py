@@ -151,9 +151,9 @@ def test_connections_are_as_the_table_of_network_policies_says(instance: Running
 
         try:
             # Policies take effect some time after their creation.
-            wait_until(as_expected, f"connections are as expected with {policies}", 60)
+            wait_until(as_expected, f"connections are as expected with {policies}")
         except TimeoutError:
             print(*wrong, sep="\n")
             raise
-        assert instance.request("/api/v4/targets", instance.login())[0] == 200
-    assert instance.is_ready
+        wait_until(lambda: instance.request("/api/v4/targets", instance.login())[0] == 200, "the application answers")
+    wait_until(lambda: instance.is_ready, "the instance is Ready")

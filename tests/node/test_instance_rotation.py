@@ -57,7 +57,7 @@ def storage_certificate(instance: Running) -> str:
 
 def test_a_new_login_and_new_certificates_reach_the_programs(instance: Running) -> None:
     former = instance.login()
-    certificates = served_certificates(instance)
+    certificates = wait_until(lambda: served_certificates(instance), "the programs serve certificates")
     assert len(set(certificates)) == 3
     stored = storage_certificate(instance)
     for secret in (f"{instance.name}{part}-tls" for part in CERTIFICATES):

@@ -56,7 +56,7 @@ def start(node: Node, obj: Object) -> Object:
         found = node.api.get("v1", "Pod", meta["name"], meta["namespace"])
         return found if found["status"].get("phase") == "Running" else None
 
-    return eventually(running, what=f"pod {meta['name']} runs") or {}
+    return eventually(running, 180, f"pod {meta['name']} runs") or {}
 
 
 def request_from(node: Node, namespace: str, client: str, url: str) -> str:
@@ -117,7 +117,7 @@ def test_network_policies_are_enforced(node: Node, namespace: NamespaceFactory) 
         lambda: "refused" in request_from(node, name, "other", "http://server/"),
         what="the connection of the other pod is refused",
     )
-    assert request_from(node, name, "allowed", "http://server/") == "here"
+    wait_for_answer(node, name, "allowed", "http://server/")
 
 
 def test_volumes_are_provisioned_and_keep_data_of_deleted_pods(node: Node, namespace: NamespaceFactory) -> None:
@@ -183,7 +183,7 @@ def test_a_killed_node_is_removed() -> None:
     rules = _rules()
     process.kill()
     process.wait()
-    eventually(lambda: not remains(directory), what="the killed node is gone")
+    eventually(lambda: not remains(directory), timeout=120, what="the killed node is gone")
     assert _rules() == rules
 
 

@@ -52,12 +52,16 @@ def pod_of(node: Node, identity: str) -> Object:
 
 
 def change(running: Running, value: str) -> None:
+    """Set an annotation of the instance's Service."""
+    patch(running, {"serviceOptions": {"coreConfig": {"annotations": {"example.com/change": value}}}})
+
+
+def patch(running: Running, spec: Object) -> None:
     """Change the instance. The change is repeated while the API server gets no response from the webhook."""
-    annotations = {"serviceOptions": {"coreConfig": {"annotations": {"example.com/change": value}}}}
 
     def patched() -> bool:
         with suppress(ApiError):
-            running.api.patch(running.cryostat, {"spec": annotations})
+            running.api.patch(running.cryostat, {"spec": spec})
             return True
         return False
 
@@ -123,17 +127,18 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     user_id = random.randrange(1_000_000_000, 2_000_000_000)
     node.kubectl("patch", "deployment", DEPLOYMENT, "--namespace", NAMESPACE, "--patch", update(images, user_id))
     change(instance, "update")
-    instance.api.patch(instance.cryostat, {"spec": {"resources": {"databaseResources": {"requests": {"cpu": "25m"}}}}})
+    patch(instance, {"resources": {"databaseResources": {"requests": {"cpu": "25m"}}}})
     node.kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE, "--timeout=300s")
     wait_until(lambda: is_reconciled(instance, "update"), "the change is reconciled")
 
     def upgraded() -> bool:
-        used = {each["image"]: each["resources"]["requests"]["cpu"] for pod in instance.pods
+        pods = instance.pods
+        used = {each["image"]: each["resources"]["requests"]["cpu"] for pod in pods
                 for each in pod["spec"]["containers"]}  # fmt: skip
+        assert len(pods) == PODS
         return set(images.values()) <= set(used) and used[images["database"]] == "25m" and instance.is_ready
 
     wait_until(upgraded, "all pods have their new images and the database its new resources")
-    assert len(instance.pods) == PODS
     assert restarts(instance.pods) == 0, "the application waits for database and storage"
     kept = wait_until(lambda: instance.stored_values("upgrade", user), "the application answers")
     assert kept == {"database": "before the upgrade", "storage": "before the upgrade"}
@@ -169,12 +174,17 @@ def forged_review(secret: str) -> Object:
     return review({"operation": "CREATE", "namespace": TARGET, "name": "forged", "userInfo": user, "object": obj})
 
 
+def answer_of(instance: Running, url: str, *arguments: str) -> str:
+    """The response to a request of a pod. A Service leads to new pods only some time after these are available."""
+    return wait_until(lambda: instance.run(*CURL, *arguments, url), f"{url} answers")
+
+
 def test_a_pod_learns_nothing_from_the_ports_of_the_operator(instance: Running) -> None:
     """Metrics need a token, and the response to a forged review does not depend on Secrets."""
     for replica in replicas(instance.node):
         address = replica["status"]["podIP"]
         for url in (f"http://{address}:8081/metrics", f"https://{address}:9443/metrics"):
-            assert instance.run(*CURL, url).rpartition("\n")[2] in ("401", "403", "404")
+            assert answer_of(instance, url).rpartition("\n")[2] in ("401", "403", "404")
     secrets = {"options": "JAVA_TOOL_OPTIONS", "settings": "COLOR"}  # the first review could change the response
     for name, key in secrets.items():
         metadata = {"name": name, "namespace": TARGET}
@@ -182,14 +192,8 @@ def test_a_pod_learns_nothing_from_the_ports_of_the_operator(instance: Running) 
     url = f"https://{WEBHOOK_SERVICE}.{NAMESPACE}.svc{WebhookPaths.POD}"
     patches = set()
     for name in (*secrets, "absent"):
-        command = (
-            *CURL,
-            "--header",
-            "Content-Type: application/json",
-            "--data-binary",
-            json.dumps(forged_review(name)),
-        )
-        body, _, status = instance.run(*command, url).rpartition("\n")
+        content = ("--header", "Content-Type: application/json", "--data-binary", json.dumps(forged_review(name)))
+        body, _, status = answer_of(instance, url, *content).rpartition("\n")
         assert status == "200"
         patches.add(b64decode(json.loads(body)["response"]["patch"]).decode().replace(name, ""))
     [patch] = patches
@@ -229,4 +233,4 @@ def test_a_restart_of_kubelet_and_containerd_ends_no_pod(instance: Running, name
     start(node, pod("late", namespace()))
     assert containers() == before
     wait_until(lambda: instance.is_ready, "the instance is still Ready")
-    assert instance.request("/api/v4/targets", instance.login())[0] == 200
+    wait_until(lambda: instance.request("/api/v4/targets", instance.login())[0] == 200, "the application answers")

@@ -105,7 +105,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Create:
 
 
 async def until(is_reached: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not is_reached():
             await asyncio.sleep(0)
 
@@ -230,7 +230,7 @@ async def test_a_failed_background_task_is_passed_on(process: Create, monkeypatc
     monkeypatch.setattr(made.operator.observer, "start", start)
     await made.operator.start()
     with pytest.raises(RuntimeError, match="broken"):
-        await asyncio.wait_for(made.operator.failure, 5)
+        await asyncio.wait_for(made.operator.failure, 60)
     await made.operator.stop()
 
 

@@ -21,7 +21,7 @@ async def interrupted(first: signal.Signals, steps: list[str], second: signal.Si
             if second:
                 os.kill(os.getpid(), second)
                 await asyncio.Event().wait()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await asyncio.sleep(0)
             steps.append("cleaned up")
 

@@ -56,7 +56,7 @@ class RunningReplica:
         await asyncio.gather(task, return_exceptions=True)
 
     async def until(self, is_reached: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not is_reached():
                 await self._sleep(0)
 

@@ -124,7 +124,7 @@ async def test_the_message_about_a_failed_watch(
     server = ApiServer()
     server.hook = once(error)
     task = asyncio.create_task(Reflector(server, Source("/api/v1/pods"), Store()).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not caplog.records:
             await asyncio.sleep(0)
     task.cancel()

@@ -87,7 +87,7 @@ async def running(server: Collection, store: RecordingStore, source: Source | No
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 

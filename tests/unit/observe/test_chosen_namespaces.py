@@ -80,7 +80,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until(probe: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not probe():
             await asyncio.sleep(0)
 
@@ -105,7 +105,7 @@ class Watch:
         self.task = asyncio.create_task(self.reflector.run())
 
     async def synced(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.reflector.synced.wait()
 
     async def stop(self) -> None:

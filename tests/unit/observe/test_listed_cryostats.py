@@ -39,7 +39,7 @@ async def test_a_refused_first_list_is_retried(cluster: Cluster, caplog: pytest.
 async def test_without_the_definition_there_are_no_cryostats(cluster: Cluster) -> None:
     listed = ListedCryostats(cluster, CryostatStore(lambda _: None))
     cluster.hook = lambda *_: ApiError(404, "NotFound", "no such resource")
-    await asyncio.wait_for(listed.read(), 5)
+    await asyncio.wait_for(listed.read(), 60)
     assert not listed.exists(ONE)
     assert len(cluster.requests) == 1
 
@@ -48,14 +48,14 @@ async def test_cryostats_are_read_once_their_definition_is_served(cluster: Clust
     store = CryostatStore(lambda _: None)
     listed = ListedCryostats(cluster, store)
     cluster.hook = lambda *_: ApiError(404, "NotFound", "no such resource")
-    await asyncio.wait_for(listed.read(), 5)
+    await asyncio.wait_for(listed.read(), 60)
     body = cluster.add(ONE)
     cluster.hook = None
     waiting = asyncio.create_task(listed.wait_until_delivered())
     await until(lambda: listed.exists(ONE))
     assert not waiting.done()
     store.handle_event(None, body)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 60)
 
 
 class SlowStore(CryostatStore):
@@ -79,7 +79,7 @@ async def test_cryostats_are_not_listed_again_while_some_are_delivered(
     for key in keys:
         cluster.add(key)
     listed = ListedCryostats(cluster, SlowStore(keys))
-    await asyncio.wait_for(listed.wait_until_delivered(), 5)
+    await asyncio.wait_for(listed.wait_until_delivered(), 60)
     assert cluster.requests.count(("GET", COLLECTION)) == 1
 
 
@@ -92,6 +92,6 @@ async def test_the_definition_may_be_installed_later(cluster: Cluster, caplog: p
     await until(lambda: len(caplog.messages) == 2)
     assert not task.done()
     cluster.served = [{"name": "cryostats"}]
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
     waiting = "Waiting for the CustomResourceDefinition cryostats.operator.cryostat.io"
     assert caplog.messages[:2] == [f"{waiting}: no such API", waiting]

@@ -109,7 +109,7 @@ class Managed:
         return self.steps[before:]
 
     async def until(self, is_reached: Callable[[], Any]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not is_reached():
                 await self._sleep(0)
 
