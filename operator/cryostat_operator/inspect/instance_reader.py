@@ -14,7 +14,7 @@ from ..plan.model.kinds import KINDS, Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..printable import printable
 from .list_reader import ListReader
-from .observed import Observed, agent_selector, owned_selector
+from .observed import LabeledPods, Observed, agent_selector, labeled_pods, owned_selector
 from .operator_reader import OperatorFacts, change_failure, operator_facts
 from .volume_usage import VolumeUsage, volume_usage
 
@@ -57,7 +57,7 @@ class InstanceReader(ListReader):
             pod_events=tuple(await self._warnings(namespace, "Pod", [pod["metadata"]["name"] for pod in pods or ()])),
             agents=agents,
             missing_namespaces=frozenset(
-                [each for each in targets if not agents.get(each) and await self.is_missing(each)]
+                [each for each in targets if not _has_pods(agents.get(each)) and await self.is_missing(each)]
             ),
             expiries=_expiries(objects),
             volumes=volumes,
@@ -81,13 +81,13 @@ class InstanceReader(ListReader):
         about = [event for event in found if _is_warning_about(event, kind, names)]
         return sorted(about, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
 
-    async def _agents(self, namespace: str, name: str, targets: Iterable[str]) -> dict[str, int]:
-        counts = {}
+    async def _agents(self, namespace: str, name: str, targets: Iterable[str]) -> dict[str, LabeledPods]:
+        found = {}
         for target in targets:
             pods = await self.read_list("", "v1", "pods", target, agent_selector(namespace, name))
             if pods is not None:
-                counts[target] = len(pods)
-        return counts
+                found[target] = labeled_pods(pods)
+        return found
 
     async def _volumes(self, namespace: str, pods: Iterable[Obj]) -> tuple[dict[str, VolumeUsage], list[str]]:
         try:
@@ -123,6 +123,10 @@ async def cryostats(client: Client, namespace: str, name: str | None) -> list[Ob
         return [printable(answer)]
     found = printable(answer.get("items") or [])
     return sorted(found, key=lambda obj: (obj["metadata"]["namespace"], obj["metadata"]["name"]))
+
+
+def _has_pods(found: LabeledPods | None) -> bool:
+    return found is not None and found != LabeledPods()
 
 
 def _is_warning_about(event: Obj, kind: str, names: Collection[str]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..api import constants
 from ..plan.diagnosis.pod_failures import pod_failure
+from ..plan.injection.init_container import INIT_CONTAINER
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from .states import BAD, GOOD, WAITING, State, condition_state, find_condition, state_of
@@ -19,6 +20,31 @@ _LONGEST_NAME = 50  # characters; longer names end in a hash, which is cut off
 
 
 @dataclass(frozen=True)
+class LabeledPods:
+    """The pods of a namespace whose labels ask for an agent.
+
+    Attributes:
+        with_agent: how many have it.
+        without: names of those that were created without it, for example while no operator answered; sorted.
+    """
+
+    with_agent: int = 0
+    without: tuple[str, ...] = ()
+
+
+def labeled_pods(pods: Iterable[Obj]) -> LabeledPods:
+    """Return which of these pods have the agent. Those that have ended do not count."""
+    running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    without = sorted(pod["metadata"]["name"] for pod in running if not _has_agent(pod))
+    return LabeledPods(len(running) - len(without), tuple(without))
+
+
+def _has_agent(pod: Obj) -> bool:
+    containers = (pod.get("spec") or {}).get("initContainers") or ()
+    return any(container.get("name") == INIT_CONTAINER for container in containers)
+
+
+@dataclass(frozen=True)
 class Observed:
     """One Cryostat and all that the user may read about it.
 
@@ -28,7 +54,7 @@ class Observed:
         pods: pods of the instance.
         events: Warning events about the Cryostat, oldest first.
         pod_events: Warning events about its pods, oldest first.
-        agents: target namespace → number of pods with the labels of an agent of this instance.
+        agents: target namespace → pods with the labels of an agent of this instance.
         missing_namespaces: target namespaces that do not exist.
         expiries: name of a Secret → end of its certificate, in seconds since the epoch.
         volumes: name of a PersistentVolumeClaim → how full its volume is, where a kubelet reports it.
@@ -46,7 +72,7 @@ class Observed:
     pods: tuple[Obj, ...] = ()
     events: tuple[Obj, ...] = ()
     pod_events: tuple[Obj, ...] = ()
-    agents: Mapping[str, int] = field(default_factory=dict)
+    agents: Mapping[str, LabeledPods] = field(default_factory=dict)
     missing_namespaces: frozenset[str] = frozenset()
     expiries: Mapping[str, float] = field(default_factory=dict)
     volumes: Mapping[str, VolumeUsage] = field(default_factory=dict)

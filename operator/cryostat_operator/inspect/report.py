@@ -51,7 +51,8 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
             {
                 "namespace": target,
                 "exists": target not in observed.missing_namespaces,
-                "podsWithAgent": observed.agents.get(target),
+                "podsWithAgent": labeled.with_agent if (labeled := observed.agents.get(target)) else None,
+                "podsWithoutAgent": list(labeled.without) if labeled else None,
             }
             for target in observed.target_namespaces
         ],

@@ -73,8 +73,20 @@ def _header(observed: Observed) -> Iterator[str]:
 def _target_text(observed: Observed, target: str) -> str:
     if target in observed.missing_namespaces:
         return "does not exist"
-    count = observed.agents.get(target)
-    return "pods cannot be read" if count is None else f"{count} pod{'s' * (count != 1)} with an agent"
+    found = observed.agents.get(target)
+    if found is None:
+        return "pods cannot be read"
+    if not found.without:
+        return f"{_pods(found.with_agent)} with an agent"
+    more = f" and {len(found.without) - 1} more" if len(found.without) > 1 else ""
+    return (
+        f"{_pods(found.with_agent)} with an agent, {_pods(len(found.without))} without the agent that the labels "
+        f"request ({found.without[0]}{more}): restart the workload"
+    )
+
+
+def _pods(count: int) -> str:
+    return f"{count} pod{'s' * (count != 1)}"
 
 
 def _tree(observed: Observed, now: float, *, brief: bool) -> Iterator[str]:

@@ -8,8 +8,10 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.inspect.instance_reader import InstanceReader, cryostats
+from cryostat_operator.inspect.observed import LabeledPods
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import NAME, NAMESPACE, NOW, certificate, cryostat, deployment, owned, pod, serve
 
@@ -81,12 +83,24 @@ async def test_an_api_server_that_does_not_respond_is_an_error(server: ApiServer
 
 async def test_pods_with_an_agent_are_counted_by_namespace(server: ApiServer) -> None:
     labels = {constants.AGENT_LABEL_NAME: NAME, constants.AGENT_LABEL_NAMESPACE: NAMESPACE}
-    for namespace, name in (("here", "a"), ("there", "b"), ("there", "c")):
-        server.put(f"/api/v1/namespaces/{namespace}/pods/{name}", {"metadata": {"name": name, "labels": labels}})
+    with_agent = {"initContainers": [{"name": INIT_CONTAINER}]}
+    for namespace, name, spec, phase in (
+        ("here", "a", with_agent, "Running"),
+        ("there", "b", with_agent, "Pending"),
+        ("there", "c", {}, "Running"),  # created while no operator answered
+        ("there", "d", {}, "Succeeded"),
+    ):
+        pod = {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": {"phase": phase}}
+        server.put(f"/api/v1/namespaces/{namespace}/pods/{name}", pod)
     server.put("/api/v1/namespaces/empty", {"metadata": {"name": "empty"}})
     serve(server, cryostat(targetNamespaces=["here", "there", "empty", "absent"]))
     found = await observed(server)
-    assert found.agents == {"here": 1, "there": 2, "empty": 0, "absent": 0}
+    assert found.agents == {
+        "here": LabeledPods(1),
+        "there": LabeledPods(1, ("c",)),
+        "empty": LabeledPods(),
+        "absent": LabeledPods(),
+    }
     assert found.missing_namespaces == {"absent"}
     # Only namespaces without such pods are looked up.
     lookups = [path for _, path in server.requests if path.startswith("/api/v1/namespaces/") and path.count("/") == 4]

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from cryostat_operator.inspect.causes import causes
-from cryostat_operator.inspect.observed import Observed
+from cryostat_operator.inspect.observed import LabeledPods, Observed
 from cryostat_operator.inspect.report import report
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
@@ -18,7 +18,7 @@ def test_the_report_has_causes_states_and_certificates_and_no_secret_value() -> 
         cryostat(condition("Ready", "False", "Paused", "It is paused.")),
         (deployment(ready=0), secret),
         (pod("cryostat", "CrashLoopBackOff"),),
-        agents={"here": 3},
+        agents={"here": LabeledPods(3, ("shop-1",))},
         expiries={"here/sample-tls": NOW + 86400 * 7.5},
         volumes={"sample-database": VolumeUsage(1, 2)},
     )
@@ -33,5 +33,8 @@ def test_the_report_has_causes_states_and_certificates_and_no_secret_value() -> 
     assert data["pods"][0]["good"] is False
     assert data["certificates"] == [{"secret": "here/sample-tls", "notAfter": "2023-11-22T10:13:20Z", "daysLeft": 7}]
     assert data["volumes"] == [{"claim": "sample-database", "usedBytes": 1, "capacityBytes": 2}]
-    assert data["targetNamespaces"] == [{"namespace": "here", "exists": True, "podsWithAgent": 3}]
+    [target] = data["targetNamespaces"]
+    assert target == {"namespace": "here", "exists": True, "podsWithAgent": 3, "podsWithoutAgent": ["shop-1"]}
+    [target] = report(replace(observed, agents={}), NOW, ())["targetNamespaces"]
+    assert (target["podsWithAgent"], target["podsWithoutAgent"]) == (None, None)
     assert "aHVudGVy" not in json.dumps(data)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
+import pytest
 
 from cryostat_operator.inspect.causes import causes
-from cryostat_operator.inspect.observed import Observed, pod_state
+from cryostat_operator.inspect.observed import LabeledPods, Observed, pod_state
 from cryostat_operator.inspect.tree import instance_tree, lines
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
@@ -25,7 +28,7 @@ WELL = Observed(
     ),
     (CLAIM, TLS, owned("RoleBinding", "r", "a"), deployment()),
     (pod("cryostat"),),
-    agents={"a": 2, "absent": 0},
+    agents={"a": LabeledPods(2), "absent": LabeledPods()},
     missing_namespaces=frozenset({"absent"}),
     expiries={"here/sample-tls": NOW + 100 * 86400},
     unreadable=("You may not list events.",),
@@ -57,6 +60,25 @@ def test_the_tree_of_a_ready_instance_has_all_requested_parts() -> None:
     ):
         assert expected in shown
     assert "Cause" not in shown
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        (
+            ("shop-1",),
+            "1 pod with an agent, 1 pod without the agent that the labels request (shop-1): restart the workload",
+        ),
+        (
+            ("a", "b", "c"),
+            "1 pod with an agent, 3 pods without the agent that the labels request (a and 2 more): "
+            "restart the workload",
+        ),
+    ],
+)
+def test_pods_that_were_created_without_the_agent_are_named(without: tuple[str, ...], said: str) -> None:
+    shown = text(replace(WELL, agents={"a": LabeledPods(1, without)}))
+    assert f"Target namespace a: {said}\n" in shown
 
 
 def test_no_value_of_a_secret_is_shown() -> None:
