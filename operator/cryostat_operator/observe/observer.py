@@ -11,11 +11,11 @@ from ..api import backup_schedule
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
-from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import ownership_of
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import InstanceKey, Key, Obj
+from ..plan.model.managed_fields import trim
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
 from .api_server import ApiServerEndpoints

@@ -12,12 +12,12 @@ from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..pki.inspection import inspect_secret
 from ..plan import claims
-from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import belongs_to
 from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj
+from ..plan.model.managed_fields import trim
 from ..plan.model.owned_names import possible_keys
 from ..plan.model.snapshot import ContentSummary, IngressClasses, NamespaceState, ReferenceData, Snapshot
 from ..plan.planner import Desired, build

@@ -14,10 +14,10 @@ from ..api import constants
 from ..pki.inspection import InspectedCertificate, inspect_secret
 from ..plan.certificate_values import certificate_keys
 from ..plan.database_keys import fingerprints
-from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import controller_of
 from ..plan.login_file import login_flaws
 from ..plan.model.kinds import PARTIAL, Obj
+from ..plan.model.managed_fields import trim
 from ..plan.model.snapshot import ContentSummary
 from ..plan.padded_values import paddings
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from ..api import constants
 from ..api.storage_options import EmptyDirConfig, StorageConfiguration
 from . import builders, workloads
-from .diff.managed_fields import other_managers
 from .instance import Instance
 from .model.kinds import Key, Obj
+from .model.managed_fields import other_managers
 from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason

@@ -12,8 +12,8 @@ from ..api.v1beta2 import Cryostat, CryostatSpec
 from ..images import Image
 from ..settings import Settings
 from . import reviewed_namespaces
-from .diff.managed_fields import operator_fields
 from .model.kinds import InstanceKey, Key, Obj
+from .model.managed_fields import operator_fields
 from .model.snapshot import Snapshot
 
 TlsIssuer = Literal["off", "cert-manager", "built-in"]

@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..plan.diff.managed_fields import GO_OPERATOR_MANAGER, other_managers
 from ..plan.diff.ownership import controller_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
+from ..plan.model.managed_fields import GO_OPERATOR_MANAGER, other_managers
 from ..plan.model.messages import enumeration
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason

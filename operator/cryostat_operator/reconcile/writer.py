@@ -8,11 +8,11 @@ from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.comparison import differences
-from ..plan.diff.managed_fields import trim
 from ..plan.diff.merging import merge
 from ..plan.diff.ownership import belongs_to, has_lost_labels, instance_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import PARTIAL, InstanceKey, Key, Obj
+from ..plan.model.managed_fields import trim
 from ..plan.model.reasons import Reason
 from .refusals import is_immutable
 from .results import Outcome, applied, refused

@@ -6,11 +6,11 @@ from decimal import ROUND_CEILING
 from typing import Any
 
 from .. import builders, quantities, workloads
-from ..diff.managed_fields import scaled_by
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan
 from ..model.kinds import Obj
+from ..model.managed_fields import scaled_by
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import storage

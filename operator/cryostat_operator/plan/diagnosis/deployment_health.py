@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import claims
-from ..diff.managed_fields import scaled_by
 from ..instance import Instance
 from ..model.kinds import Key, Obj
+from ..model.managed_fields import scaled_by
 from ..model.messages import message, quoted
 from ..model.problems import PodFailure
 from ..model.reasons import Reason

@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import claims, retention
 from ..model.kinds import Obj
+from ..model.managed_fields import operator_fields
 from ..quantities import is_equal
-from .managed_fields import operator_fields
 from .server_defaults import is_default
 
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from ...api import constants
 from .. import claims, retention
 from ..model.kinds import Obj
+from ..model.managed_fields import operator_fields
 from .comparison import at
-from .managed_fields import operator_fields
 from .server_defaults import ADMISSION_CHOSEN, SERVICE_TRAFFIC
 
 

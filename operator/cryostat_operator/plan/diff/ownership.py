@@ -7,7 +7,7 @@ from typing import Literal
 from ...api import constants
 from ..model import names
 from ..model.kinds import InstanceKey, Key, Obj
-from .managed_fields import is_written_by_operator
+from ..model.managed_fields import is_written_by_operator
 
 Ownership = Literal["owned", "terminating", "foreign"]
 

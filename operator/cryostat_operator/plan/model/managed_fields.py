@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...api import constants
-from ..model.kinds import FIELD_MANAGER, Obj
+from .kinds import FIELD_MANAGER, Obj
 
 # Field manager of the Go operator and of many other operators; see `is_written_by_operator`.
 GO_OPERATOR_MANAGER = "manager"

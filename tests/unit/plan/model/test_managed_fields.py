@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.diff.managed_fields import (
+from cryostat_operator.plan.model.managed_fields import (
     is_written_by_operator,
     operator_fields,
     other_managers,
