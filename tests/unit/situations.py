@@ -18,6 +18,7 @@ from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan import database_keys
 from cryostat_operator.plan.conditions import Report, failure_status, problems_of, status_for
 from cryostat_operator.plan.diagnosis.ended_pods import ended_pod_failure
+from cryostat_operator.plan.diagnosis.lasting_causes import lasting_causes
 from cryostat_operator.plan.diagnosis.pod_failures import pod_failure
 from cryostat_operator.plan.diagnosis.stuck_causes import Answers, explained, explanations, questions
 from cryostat_operator.plan.diff.plan_diff import Change, diff
@@ -31,7 +32,6 @@ from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
 from cryostat_operator.reconcile.failures import invalid_spec
 from cryostat_operator.reconcile.finalizer import blocked_by
-from cryostat_operator.reconcile.lasting_causes import lasting_causes
 from cryostat_operator.reconcile.writer import name_collision
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat

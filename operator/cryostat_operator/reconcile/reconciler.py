@@ -14,6 +14,7 @@ from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
 from ..observe.planning import plan_for
 from ..plan.conditions import Report
+from ..plan.diagnosis.lasting_causes import lasting_causes
 from ..plan.diff.plan_diff import Diff, diff
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
@@ -24,7 +25,6 @@ from .adoption import Adoption
 from .applier import Applier
 from .failures import Failures
 from .finalizer import Finalizer
-from .lasting_causes import lasting_causes
 from .ongoing_waits import Waits
 from .orphans import Orphans
 from .results import Results

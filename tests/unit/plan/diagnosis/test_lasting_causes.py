@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from cryostat_operator.plan.conditions import Report
+from cryostat_operator.plan.diagnosis.lasting_causes import LastingCauses, lasting_causes
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.reconcile.lasting_causes import LastingCauses, lasting_causes
 from tests.unit.cluster_state import ClusterState, settled
 
 UNSCHEDULABLE = PodFailure(Reason.POD_UNSCHEDULABLE, "its pod cannot be scheduled", since=100.0)

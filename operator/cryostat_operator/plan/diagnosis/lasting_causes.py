@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..api import constants
-from ..plan.conditions import Report
-from ..plan.diagnosis.deployment_health import unavailable_cause
-from ..plan.hibernation import cause as hibernation_cause
-from ..plan.hibernation import invalid_value, is_hibernated
-from ..plan.instance import Instance
-from ..plan.model.desired_state import Plan
-from ..plan.model.problems import Problem
-from ..plan.model.reasons import Reason
-from ..plan.readiness import desired_deployments, explanation_of
+from ...api import constants
+from ..conditions import Report
+from ..hibernation import cause as hibernation_cause
+from ..hibernation import invalid_value, is_hibernated
+from ..instance import Instance
+from ..model.desired_state import Plan
+from ..model.problems import Problem
+from ..model.reasons import Reason
+from ..readiness import desired_deployments, explanation_of
+from .deployment_health import unavailable_cause
 
 
 class LastingCauses(NamedTuple):
