@@ -10,9 +10,9 @@ import pytest
 
 from cryostat_operator.api import constants
 from tests.cluster.api import ApiError, Object, condition, eventually
+from tests.cluster.memory import limit, peak
 from tests.cluster.operator_process import CRD
 from tests.cluster.scenario import Scenario
-from tests.cluster.test_memory import limit, peak
 
 ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
 POISON: dict[str, Any] = {

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cryostat_operator.api import constants
 from tests.cluster.api import Object
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import ROOT, OperatorProcess
+from tests.cluster.memory import limit, peak
+from tests.cluster.operator_process import OperatorProcess
 from tests.cluster.scenario import Scenario
 
 _COUNT = 200
@@ -26,26 +26,6 @@ def scenario(installed_plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario
     yield scenario
     scenario.clean()
     scenario.stop()
-
-
-def peak(operator: OperatorProcess) -> float:
-    """The maximum resident memory of the process, in MiB."""
-    lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
-
-
-def reset_peak(operator: OperatorProcess) -> None:
-    """Make `peak` start again from the resident memory of now."""
-    Path(f"/proc/{operator.process.pid}/clear_refs").write_text("5")
-
-
-def limit() -> float:
-    """The memory limit of the shipped Deployment, in MiB."""
-    deployment = yaml.safe_load((ROOT / "manifests" / "40-deployment.yaml").read_text())
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
-    text = container["resources"]["limits"]["memory"]
-    assert text.endswith("Mi")
-    return float(text.removesuffix("Mi"))
 
 
 def labels(namespace: str, name: str) -> Object:

@@ -18,7 +18,7 @@ from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.api.conversion import ANNOTATION
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import ApiError, Object, eventually
-from tests.cluster.test_memory import limit, peak, reset_peak
+from tests.cluster.memory import limit, peak, reset_peak
 from tests.cluster.webhooks import WebhookPlane
 from tests.unit.strategies import members
 

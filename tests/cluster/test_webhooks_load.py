@@ -15,7 +15,7 @@ import urllib3
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.authors import cryostat, reconciled_cryostat, refused, reviewed
-from tests.cluster.test_memory import limit, peak, reset_peak
+from tests.cluster.memory import limit, peak, reset_peak
 from tests.cluster.test_webhooks_agents import agents, labels_of, pod
 from tests.cluster.test_webhooks_server import Caller, creation, review
 from tests.cluster.test_webhooks_server import _quiet as _quiet
