@@ -164,7 +164,7 @@ class Operator:
     def _unready_cause(self) -> str:
         """Return why the process is not ready; empty if it is."""
         if not self.ready:
-            return "the first lists of the cluster are not complete"
+            return "the first lists of the cluster are not complete; see the log of this pod"
         if self.webhooks and not self.webhooks.serving:
             return "the webhooks are not served yet; see the log of this pod"
         return ""

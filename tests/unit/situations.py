@@ -30,7 +30,7 @@ from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
 from cryostat_operator.plan.readiness import DEPLOYMENTS
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
-from cryostat_operator.reconcile.failures import invalid_spec
+from cryostat_operator.reconcile.failures import forbidden, invalid_spec
 from cryostat_operator.reconcile.finalizer import blocked_by
 from cryostat_operator.reconcile.writer import name_collision
 from cryostat_operator.settings import Settings
@@ -99,6 +99,8 @@ def _reported(situation: Obj) -> Reported:
     given = situation["given"]
     if "invalid" in given:
         return _unreadable(given["invalid"])
+    if "forbidden" in given:
+        return _failed(forbidden(ApiError(403, "Forbidden", given["forbidden"]), NAMESPACE))
     if "deletion" in given:
         return _deletion(given["deletion"])
     if given.get("unseen"):

@@ -137,7 +137,7 @@ async def test_reconciles_start_after_every_listed_cryostat_was_delivered(
     made.server.put("/api/v1/namespaces/b/services/y", {"kind": "Service", "metadata": {"labels": LABELS}})
     await operator.start()
     await until(lambda: operator._listed.is_read and operator.observer.platform_known)
-    assert operator._unready_cause() == "the first lists of the cluster are not complete"
+    assert operator._unready_cause() == "the first lists of the cluster are not complete; see the log of this pod"
     operator.cryostats.handle_event(None, listed)
     await until(lambda: operator.ready)
     assert operator._unready_cause() == ""

@@ -46,7 +46,7 @@ _UNOBSERVED: Mapping[str, str] = {
     "status": "Unknown",
     "reason": Reason.WAITING_FOR_OPERATOR.value,
     "message": "No operator has processed this Cryostat yet. "
-    "Check that the Deployment cryostat-operator-controller has an available pod.",
+    "Check that the Deployment cryostat-operator-controller has an available pod, and see its log.",
     "lastTransitionTime": "1970-01-01T00:00:00Z",
 }
 _UNOBSERVED_SUMMARY = "Waiting for the operator"

@@ -14,7 +14,9 @@ from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.messages import message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
+from ..plan.model.refused_object import RefusedObject
 from ..plan.model.times import LASTING_SECONDS
+from ..plan.refusal_remedies import remedy_for
 from .status_writer import StatusWriter
 from .work_queue import Result
 
@@ -82,7 +84,7 @@ class Failures:
     def _api_problem(self, instance_key: InstanceKey, error: ApiError) -> Problem | None:
         """Return the problem of an API error: a missing permission at once, other refusals once they have lasted."""
         if error.status == 403:
-            return forbidden(error)
+            return forbidden(error, instance_key.namespace)
         if error.status == 0:
             # Without a response, no status can be written. The first errors after an outage are not reported at once.
             self._since.pop(instance_key, None)
@@ -101,12 +103,19 @@ def invalid_spec(error: InvalidCryostatError) -> Problem:
     return Problem("core", Reason.INVALID_SPEC, text)
 
 
-def forbidden(error: ApiError) -> Problem:
+def forbidden(error: ApiError, namespace: str) -> Problem:
     """Return the problem of an operator that lacks a permission.
 
     All missing permissions have one dedup key, because the first one that is noticed varies.
+
+    Args:
+        error: the refusal.
+        namespace: that of the Cryostat.
     """
-    return Problem("core", Reason.FORBIDDEN, error.message, dedup_key="Forbidden")
+    quote = quoted(error.message)
+    remedy = remedy_for(quote, RefusedObject(namespace)) or "Grant the operator what is missing"
+    text = message("A request of the operator", "was refused", cause=quote, remedy=remedy)
+    return Problem("core", Reason.FORBIDDEN, text, dedup_key="Forbidden")
 
 
 def unavailable(error: ApiError) -> Problem:

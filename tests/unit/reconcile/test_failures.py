@@ -46,7 +46,11 @@ async def test_a_bug_is_an_internal_error_without_its_text(cluster: Cluster, cap
 async def test_a_missing_permission_is_reported_and_retried(cluster: Cluster) -> None:
     cluster.cryostat()
     assert await handle(cluster, ApiError(403, "Forbidden", "cannot get secrets")) == Result(failed=True)
-    assert cluster.condition("Ready")["reason"] == "Forbidden"
+    ready = cluster.condition("Ready")
+    assert (ready["reason"], ready["message"]) == (
+        "Forbidden",
+        "A request of the operator was refused: cannot get secrets. Grant the operator what is missing.",
+    )
     await handle(cluster, ApiError(403, "Forbidden", "cannot get config maps"))
     assert len(cluster.events()) == 1
 
