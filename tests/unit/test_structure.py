@@ -76,8 +76,8 @@ EXCEPTIONS = {
     "plan/model/requests.py": "types only",
     "plan/model/snapshot.py": "types only",
     "plan/model/webhook_definitions.py": "webhooks/test_registration.py",
-    "plan/policy_remedies.py": "plan/test_refusal_remedies.py",
-    "plan/quota_remedies.py": "plan/test_refusal_remedies.py",
+    "plan/diagnosis/policy_remedies.py": "plan/diagnosis/test_refusal_remedies.py",
+    "plan/diagnosis/quota_remedies.py": "plan/diagnosis/test_refusal_remedies.py",
     "plan/targets.py": "plan/test_reviewed_namespaces.py",
     "plan/tls/cert_manager.py": "plan/tls/test_component.py",
 }

@@ -10,13 +10,13 @@ from ..api import constants
 from ..api.validation import InvalidCryostatError
 from ..kube.errors import ApiError
 from ..observe.cryostats import CryostatStore
+from ..plan.diagnosis.refusal_remedies import remedy_for
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.messages import message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
 from ..plan.model.times import LASTING_SECONDS
-from ..plan.refusal_remedies import remedy_for
 from .status_writer import StatusWriter
 from .work_queue import Result
 

@@ -13,6 +13,7 @@ from ..kube.client import JSON_PATCH, Client
 from ..kube.errors import ApiError, ApiUnavailable
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
+from ..plan.diagnosis.refusal_remedies import remedy_for
 from ..plan.diff.teardown import teardown
 from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path
 from ..plan.model.messages import all_of, message, quoted
@@ -20,7 +21,6 @@ from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
 from ..plan.model.times import LASTING_SECONDS, seconds
-from ..plan.refusal_remedies import remedy_for
 from .adoption import Adoption, adoption_marker, is_orphaned
 from .applier import Applier
 from .results import Outcome

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from ..kube.errors import ApiError, ApiUnavailable
 from ..plan.claims import VOLUME_FIELDS
+from ..plan.diagnosis.policy_remedies import is_denied_by_policy
+from ..plan.diagnosis.quota_remedies import violates_limit_range
+from ..plan.diagnosis.refusal_remedies import remedy_for
 from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
 from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
-from ..plan.policy_remedies import is_denied_by_policy
-from ..plan.quota_remedies import violates_limit_range
-from ..plan.refusal_remedies import remedy_for
 from .results import Outcome, refused
 
 _CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it"

@@ -13,9 +13,9 @@ from ..model.problems import PodFailure
 from ..model.reasons import Reason
 from ..model.refused_object import RefusedObject
 from ..model.times import LASTING_SECONDS, seconds
-from ..refusal_remedies import remedy_for
 from .container_options import resource_field
 from .event_remedies import ClaimFacts, cause_of_claim
+from .refusal_remedies import remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
 _UNKNOWN_REFUSAL = (

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
+from cryostat_operator.plan.diagnosis.refusal_remedies import remedy_for
 from cryostat_operator.plan.model.refused_object import RefusedObject
-from cryostat_operator.plan.refusal_remedies import remedy_for
 
 CORE, PROXY = "spec.resources.coreResources", "spec.resources.authProxyResources"
 PODS = RefusedObject(

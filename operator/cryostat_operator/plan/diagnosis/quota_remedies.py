@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from .model.messages import capitalized, enumeration
-from .model.refused_object import RefusedObject
+from ..model.messages import capitalized, enumeration
+from ..model.refused_object import RefusedObject
 
 _EXCEEDED = re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<requested>[^ ]+=[^ ]+)")
 _UNSET = re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>.+)")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from .model.messages import capitalized
-from .model.refused_object import RefusedObject
+from ..model.messages import capitalized
+from ..model.refused_object import RefusedObject
 
 _NOT_ANSWERED = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)"')
 _DENIED = re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request')

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ..model.refused_object import RefusedObject
 from . import policy_remedies, quota_remedies
-from .model.refused_object import RefusedObject
 
 _PRIORITY_CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
 _NODE_SELECTOR = re.compile(r"node label selector conflicts with its namespace")
