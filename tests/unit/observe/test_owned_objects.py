@@ -98,7 +98,7 @@ def test_edited_labels_assign_an_object_to_another_instance() -> None:
 
 def test_objects_of_others_in_other_namespaces_cause_no_reconcile() -> None:
     objects, recorded = cache()
-    for version, name in enumerate(("x-lock", "x", "other"), 1):
+    for version, name in enumerate(("x-lock", "x", "other", ca_secret(*INSTANCE)), 1):
         forged = owned(name, version)
         forged["metadata"]["namespace"] = "there"
         objects.store("ConfigMap").upsert(forged)

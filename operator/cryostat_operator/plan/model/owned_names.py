@@ -47,6 +47,8 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "CronJob": ("-backup",),
 }
 
+# Roles are those of earlier releases of the Go operator.
+_NAMED_BY_INSTANCE = ("RoleBinding", "Role", "ClusterRoleBinding", "ConsoleLink")
 _AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")
 
 
@@ -57,12 +59,13 @@ def can_own(instance_key: InstanceKey, key: Key) -> bool:
         return True
     if key.namespace == instance_key.namespace and key.kind in ("Secret", "Certificate") and _AGENT.fullmatch(key.name):
         return True  # the certificate of the agents in any target namespace, before it is copied there
-    return key.name in {
-        names.instance_hash_name(*instance_key),
-        names.ca_secret(*instance_key),
-        names.agent_callback_service(*instance_key),
-        names.agent_certificate(*instance_key, key.namespace),
-    }
+    if key.kind in _NAMED_BY_INSTANCE:
+        return key.name == names.instance_hash_name(*instance_key)
+    if key.kind == "Service":
+        return key.name == names.agent_callback_service(*instance_key)
+    if key.kind == "Secret":
+        return key.name in (names.ca_secret(*instance_key), names.agent_certificate(*instance_key, key.namespace))
+    return False
 
 
 def possible_keys(instance_key: InstanceKey, targets: Iterable[str]) -> set[Key]:

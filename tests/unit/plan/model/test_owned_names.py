@@ -47,6 +47,9 @@ def test_a_name_may_begin_like_a_hashed_one() -> None:
         Key("Deployment", "here", "-database"),
         Key("Secret", "here", names.ca_secret("here", "y")),
         Key("Secret", "elsewhere", names.agent_certificate("here", "x", "there")),
+        Key("ConfigMap", "there", names.ca_secret("here", "x")),
+        Key("Deployment", "there", names.instance_hash_name("here", "x")),
+        Key("Secret", "there", names.agent_callback_service("here", "x")),
     ],
 )
 def test_names_of_other_objects(key: Key) -> None:
