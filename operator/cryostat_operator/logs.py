@@ -15,6 +15,12 @@ from .printable import printable
 
 logger = logging.getLogger(__name__)
 
+MAX_REVIEW_LINES = 100  # lines or tracebacks about reviews in one minute
+_REVIEW_LOGGERS = tuple(
+    f"{__package__}.webhooks.{name}"
+    for name in ("agent_admission", "conversion", "cryostat_admission", "pod_context_reader", "server")
+)
+
 _cryostat: contextvars.ContextVar[str] = contextvars.ContextVar("cryostat", default="")
 
 
@@ -53,6 +59,29 @@ class _ContextFilter(logging.Filter):
         return True
 
 
+class _ReviewFilter(logging.Filter):
+    """Limits the lines about reviews. Any pod can send reviews that cause a line, or a traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._minute, self._count = -1, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_REVIEW_LOGGERS):
+            return True
+        minute = int(record.created // 60)
+        if minute != self._minute:
+            self._minute, self._count = minute, 0
+        self._count += 1
+        if self._count == MAX_REVIEW_LINES:
+            record.msg, record.args, record.exc_info = (
+                "Further lines about reviews are left out in this minute",
+                (),
+                None,
+            )
+        return self._count <= MAX_REVIEW_LINES
+
+
 def _is_worth_logging(record: logging.LogRecord) -> bool:
     """Whether a record of the HTTP server is not about a malformed request, which any pod can send repeatedly."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -67,6 +96,7 @@ def configure(*, json: bool, level: str) -> None:
     """
     handler = logging.StreamHandler()
     handler.addFilter(_ContextFilter())
+    handler.addFilter(_ReviewFilter())
     if json:
         handler.setFormatter(
             JsonFormatter(

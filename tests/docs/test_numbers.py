@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cryostat_operator import health, listener, shared_limit
+from cryostat_operator import health, listener, logs, shared_limit
 from cryostat_operator.api import limits
 from cryostat_operator.backup import passphrase, pod_connection, s3_request
 from cryostat_operator.gather import pod_logs
@@ -53,6 +53,7 @@ SENTENCES = [
     ("security", f"A Secret with more than {inspection.MAX_CERTIFICATES >> 10} KiB of certificates"),
     ("webhooks", f"than {listener.SMALL_HEADERS['max_headers']} headers, or a header of more than "
                  f"{listener.SMALL_HEADERS['max_field_size'] >> 10} KiB"),
+    ("security", f"In a minute, at most {logs.MAX_REVIEW_LINES} lines or tracebacks about reviews"),
     ("webhooks", f"than {limits.MAX_ENTRIES_READ:,} entries in one list or map, {limits.MAX_VALUES_READ:,} values"),
     ("webhooks", f"{limits.MAX_TEXT_READ >> 10} KiB of text or a key of more than {limits.MAX_KEY_READ:,} characters"),
     ("webhooks", f"An annotation of more than {limits.MAX_ANNOTATION_READ >> 10} KiB on a Cryostat has no effect"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 
 import pytest
 from aiohttp.http_exceptions import LineTooLong
 
 from cryostat_operator import logs
+from cryostat_operator.webhooks import server
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +54,23 @@ def test_malformed_requests_are_not_logged(capsys: pytest.CaptureFixture[str], e
     logs.configure(json=False, level="INFO")
     logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
     assert ("ValueError" in capsys.readouterr().err) is isinstance(error, ValueError)
+
+
+def test_a_limited_number_of_lines_about_reviews_is_logged(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any pod can send reviews that cause a line."""
+    monkeypatch.setattr(logs, "MAX_REVIEW_LINES", 3)
+    logs.configure(json=False, level="INFO")
+    for minute in (1, 2):
+        monkeypatch.setattr(time, "time", lambda now=minute * 60.0: now)
+        monkeypatch.setattr(time, "time_ns", lambda now=minute * 60 * 10**9: now)
+        for number in range(5):
+            logging.getLogger(server.__name__).error("review %s", number, exc_info=ValueError("x"))
+        logging.getLogger("cryostat_operator.webhooks.manager").info("other")
+    lines = [line.split("   ")[-1].strip() for line in capsys.readouterr().err.splitlines() if line.startswith("19")]
+    expected = ["review 0", "review 1", "Further lines about reviews are left out in this minute", "other"]
+    assert lines == expected * 2
 
 
 def test_a_message_is_logged_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
