@@ -75,7 +75,11 @@ class Cluster:
 
     def live_cryostat(self) -> Obj:
         """The Cryostat in the API server."""
-        found = self.server.find(CRYOSTAT_PATH)
+        return self.live(CRYOSTAT_PATH)
+
+    def live(self, key: Key | str) -> Obj:
+        """An object in the API server, which must exist."""
+        found = self.server.find(key)
         assert found
         return found
 

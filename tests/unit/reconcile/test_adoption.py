@@ -22,8 +22,7 @@ OWNED = {"ownerReferences": [OWNER]}
 
 
 def labels(cluster: Cluster, key: Key) -> object:
-    found = cluster.server.find(key)
-    assert found
+    found = cluster.live(key)
     return found["metadata"].get("labels")
 
 

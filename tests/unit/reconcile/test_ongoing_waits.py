@@ -85,8 +85,7 @@ async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
-    live = cluster.server.find(key)
-    assert live
+    live = cluster.live(key)
     deleted = {**live["metadata"], "deletionTimestamp": "2020-01-01T00:00:00Z", "finalizers": ["example.com/hold"]}
     cluster.put(key, metadata=deleted, spec=live["spec"])
     assert await reconciler(INSTANCE) == Result(LASTING_SECONDS)
@@ -131,8 +130,7 @@ async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, re
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
-    live = cluster.server.find(key)
-    assert live
+    live = cluster.live(key)
     cluster.put(key, metadata=live["metadata"], spec={**live["spec"], "ports": []})
 
     words = "the object has been modified; please apply your changes to the latest version and try again"

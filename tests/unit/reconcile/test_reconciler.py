@@ -14,7 +14,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.instance import Instance
-from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
+from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.snapshot import ContentSummary
 from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, Reconciler
 from cryostat_operator.reconcile.work_queue import Result
@@ -60,12 +60,10 @@ async def test_a_changed_object_is_repaired(cluster: Cluster, reconciler: Reconc
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
-    live = cluster.server.find(key)
-    assert live
+    live = cluster.live(key)
     cluster.put(key, metadata=live["metadata"], spec={**live["spec"], "ports": []})
     await reconciler(INSTANCE)
-    repaired = cluster.server.find(key)
-    assert repaired
+    repaired = cluster.live(key)
     assert repaired["spec"]["ports"] == live["spec"]["ports"]
 
 
@@ -210,7 +208,7 @@ async def test_nothing_is_written_after_a_restart(cluster: Cluster, reconciler: 
     restarted = Cluster(cluster.server)
     restarted.cryostats.handle_event(None, cluster.live_cryostat())
     for key in cluster.owned.records(INSTANCE):
-        restarted.owned.record_write(key.kind, cast(Obj, cluster.server.find(key)))
+        restarted.owned.record_write(key.kind, cluster.live(key))
     observer = cast(Observer, FakeObserver(restarted))
     again = Reconciler(cluster.server, observer, restarted.cryostats, Settings(service_tls=False), restarted.metrics)
     cluster.server.requests.clear()

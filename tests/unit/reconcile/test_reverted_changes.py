@@ -250,8 +250,7 @@ async def test_the_first_deletion_after_a_restart_is_an_event(cluster: Cluster, 
     await reconciler(SAMPLE)
     reconciler.reset()  # as a new process, which has written nothing
     key = Key("Service", "here", "sample")
-    deleted = cluster.server.find(key)
-    assert deleted
+    deleted = cluster.live(key)
     cluster.server.remove(key)
     cluster.owned.store("Service").remove(deleted)
     await reconciler(SAMPLE)

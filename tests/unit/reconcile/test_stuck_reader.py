@@ -195,8 +195,7 @@ async def test_the_events_of_a_claim_that_stays_unbound_are_read_and_read_again_
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("PersistentVolumeClaim", "here", "sample-database")
-    live = cluster.server.find(key)
-    assert live
+    live = cluster.live(key)
     cluster.put(key, metadata={**live["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}, spec=live["spec"])
     head = {"type": "Warning", "reason": "ProvisioningFailed", "involvedObject": {"uid": live["metadata"]["uid"]}}
     cluster.server.put("/api/v1/namespaces/here/events/a", {**head, "message": "no space"})
