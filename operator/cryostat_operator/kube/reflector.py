@@ -103,7 +103,7 @@ class Reflector:
         """
         delay = MIN_BACKOFF
         while True:
-            started, longest = time.monotonic(), MAX_BACKOFF
+            started, longest, is_forbidden = time.monotonic(), MAX_BACKOFF, False
             try:
                 version = await self._list()
                 await self._watch(version)
@@ -115,13 +115,13 @@ class Reflector:
                     longest = MAX_NOT_SERVED_BACKOFF
                 elif error.status == 403 and self._source.may_be_forbidden:
                     self.synced.set()
-                    delay = FORBIDDEN_BACKOFF
+                    delay, is_forbidden = FORBIDDEN_BACKOFF, True
                 level = logging.DEBUG if error.status in (404, 410) else logging.WARNING
                 logger.log(level, "Watch of %s failed, retrying in %.1f s: %s", self._source.path, delay, error)
             except Exception:
                 logger.exception("Watch of %s failed, retrying in %.1f s", self._source.path, delay)
-            if time.monotonic() - started > STABLE_SECONDS and delay < FORBIDDEN_BACKOFF:
-                delay = MIN_BACKOFF
+            if not is_forbidden:  # the delay may still be that of a resource that was not served
+                delay = MIN_BACKOFF if time.monotonic() - started > STABLE_SECONDS else min(delay, longest)
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
             delay = min(delay * 2, longest)
 

@@ -3,15 +3,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
 from cryostat_operator.kube import reflector as reflector_module
 from cryostat_operator.kube.client import Client
+from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.reflector import Reflector, Source
 from tests.unit.kube.server import FakeServer
 
@@ -163,6 +165,52 @@ async def test_a_resource_that_is_not_served_is_retried_soon_and_later_only_once
     delays = re.findall(r"retrying in (\S+) s", caplog.text)
     assert delays[:4] == ["0.1", "0.2", "0.4", "0.8"]
     assert delays[10:12] == ["60.0", "60.0"]
+
+
+class Failing(Reflector):
+    """Its resource is not served twelve times. Then each watch lasts for some seconds and fails."""
+
+    def __init__(self, watch: Callable[[], None]) -> None:
+        super().__init__(cast("Client", None), Source("/x"), RecordingStore())
+        self.lists = 0
+        self.watch = watch
+
+    async def _list(self) -> str:
+        self.lists += 1
+        if self.lists <= 12:
+            raise ApiError(404, "NotFound", "x")
+        return "1"
+
+    async def _watch(self, version: str) -> None:
+        self.watch()
+        if self.lists == 15:
+            raise asyncio.CancelledError
+        raise ApiError(500, "InternalError", "x")
+
+
+@pytest.mark.parametrize(("watch_seconds", "delays"), [(3600.0, [0.1, 0.1]), (1.0, [5.0, 5.0])])
+async def test_a_resource_that_is_served_again_is_not_retried_once_a_minute(
+    watch_seconds: float, delays: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch may fail hours later, and until the next one, the objects are those of before."""
+    monkeypatch.setattr(reflector_module, "MIN_BACKOFF", 0.1)
+    monkeypatch.setattr("cryostat_operator.kube.reflector.random.uniform", lambda *_: 1.0)
+    clock, slept = [0.0], []
+
+    def pass_time(seconds: float) -> None:
+        clock[0] += seconds
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        pass_time(seconds)
+
+    monkeypatch.setattr(reflector_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(reflector_module, "asyncio", SimpleNamespace(sleep=sleep, Event=asyncio.Event))
+    reflector = Failing(lambda: pass_time(watch_seconds))
+    with pytest.raises(asyncio.CancelledError):
+        await reflector.run()
+    assert slept[10:12] == [60.0, 60.0]
+    assert slept[12:] == delays
 
 
 @pytest.mark.parametrize("may_be_forbidden", [True, False])
