@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
@@ -109,7 +107,7 @@ def served_url(instance: Instance) -> str | None:
     The Ingress may have been refused, while one with other hosts exists.
     """
     url = application_url(instance)
-    if url and not has_route(instance) and urlsplit(url).netloc not in ingress.live_hosts(instance):
+    if url and not has_route(instance) and ingress.host(instance) not in ingress.live_hosts(instance):
         return None
     return url
 

@@ -170,16 +170,27 @@ def missing_address(instance: Instance) -> str:
 
 def url(instance: Instance) -> str | None:
     """Return the address of the first usable rule; None if no rule has a host without a wildcard."""
+    found = _host_and_path(instance)
+    if found is None:
+        return None
+    name, path = found
+    tls = (network_config(instance).ingress_spec or {}).get("tls") or []
+    return f"{'https' if _has_certificate(name, tls) else 'http'}://{name}{path.rstrip('/')}"
+
+
+def host(instance: Instance) -> str:
+    """Return the host in `url`, which need not be a valid one; empty without an address."""
+    found = _host_and_path(instance)
+    return found[0] if found else ""
+
+
+def _host_and_path(instance: Instance) -> tuple[str, str] | None:
     spec = network_config(instance).ingress_spec or {}
     usable = [rule for rule in spec.get("rules") or [] if rule.get("host") and not rule["host"].startswith("*")]
     to_application = [(rule["host"], path) for rule in usable for path in _paths(instance, rule)]
     # A rule with another backend still names a host of the Ingress.
     candidates = to_application or [(rule["host"], "") for rule in usable]
-    if not candidates:
-        return None
-    host, path = candidates[0]
-    scheme = "https" if _has_certificate(host, spec.get("tls") or []) else "http"
-    return f"{scheme}://{host}{path.rstrip('/')}"
+    return candidates[0] if candidates else None
 
 
 def path_below_root(instance: Instance) -> str:

@@ -94,6 +94,14 @@ def test_an_ingress_that_does_not_exist_has_no_address() -> None:
     )
 
 
+@pytest.mark.parametrize("host", ["[x", "a[b]", "a\u2100b"])
+def test_a_host_that_the_api_server_refuses_does_not_fail(host: str) -> None:
+    """It is no host of a URL either."""
+    refused = settled().with_spec(with_ingress(rules=[rule(host)]))
+    assert exposed(refused)["reason"] == "AddressNotReported"
+    assert status_for(refused.instance, refused.plan, Report(), "now")["applicationUrl"] == ""
+
+
 def test_a_load_balancer_without_an_address_is_reported() -> None:
     state = settled({"serviceOptions": {"coreConfig": {"serviceType": "LoadBalancer"}}})
     assert exposed(state)["reason"] == "AddressNotReported"
