@@ -46,10 +46,10 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     elif reason and reason not in _STARTING and reason != "CrashLoopBackOff":
         yield _start(pod, kind, container, reason, waiting)
     elif ended := _last_end(kind, container):
-        if ended.get("reason") in _NOT_STARTED:
-            yield _start(pod, kind, container, ended["reason"], ended)
-        else:
+        if ended.get("reason") not in _NOT_STARTED:
             yield _crash(pod, kind, container, ended)
+        elif "running" not in (container.get("state") or {}):  # otherwise a later attempt succeeded
+            yield _start(pod, kind, container, ended["reason"], ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends repeatedly"
         yield PodFailure(Reason.CONTAINER_CRASHED, cause, capitalized(log_command(pod, name)), name, lacks_message=True)

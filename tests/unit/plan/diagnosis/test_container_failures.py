@@ -82,6 +82,10 @@ def test_a_container_that_is_not_started_has_one_message_at_and_between_the_atte
     found = failure(pod({"name": "x-db", "state": attempt}))
     assert found == failure(pod({"name": "x-db", **between}))
     assert found.cause == 'container x-db cannot be started (exec: "a": executable file not found in $PATH)'
+    running = {"state": {"running": {"startedAt": TIME}}, "lastState": {"terminated": ended}}
+    assert failure(pod({"name": "x-db", **running})).cause == (
+        "container x-db runs, but its readiness probe does not succeed"
+    )
 
 
 def test_a_full_volume_and_the_container_of_another_owner() -> None:
