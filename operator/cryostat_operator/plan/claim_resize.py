@@ -10,7 +10,7 @@ from .model.reasons import Reason
 from .quantities import is_less
 
 _FILE_SYSTEM_PENDING = "FileSystemResizePending"
-_RESIZE_ERRORS = ("ControllerResizeError", "NodeResizeError")
+_NODE_ERROR, _CONTROLLER_ERROR = "NodeResizeError", "ControllerResizeError"
 
 
 def not_resized(instance: Instance, component: claims.Component) -> Problem | None:
@@ -25,12 +25,14 @@ def not_resized(instance: Instance, component: claims.Component) -> Problem | No
     if requested is None or actual is None or not is_less(actual, requested):
         return None
     present = {each["type"]: each for each in live["status"].get("conditions") or () if each.get("status") == "True"}
-    failure = next((str(present[kind].get("message")) for kind in _RESIZE_ERRORS if kind in present), "")
+    # The error of the controller stays when a later attempt succeeds, until the file system is enlarged, too.
+    errors = (_NODE_ERROR,) if _FILE_SYSTEM_PENDING in present else (_NODE_ERROR, _CONTROLLER_ERROR)
+    failure = next((quoted(present[kind].get("message")) or kind for kind in errors if kind in present), "")
     if failure:
-        cause, remedy = quoted(failure), "Remove this cause"
+        cause, remedy = failure, "Remove this cause"
     elif _FILE_SYSTEM_PENDING in present:
         cause = "its file system has not been enlarged yet"
-        remedy = f"If this lasts for minutes, run kubectl rollout restart deployment/{name}"
+        remedy = f"If this lasts for minutes, run kubectl rollout restart -n {instance.namespace} deployment/{name}"
     else:
         cause = "its driver has not enlarged the volume yet"
         remedy = "If this lasts for minutes, read the events of the claim; some drivers wait until no pod uses it"

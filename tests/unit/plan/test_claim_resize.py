@@ -31,7 +31,7 @@ def notice(requested: str = "2Gi", *conditions: dict[str, str], spec: Any = None
         (
             [PENDING],
             "its file system has not been enlarged yet. "
-            "If this lasts for minutes, run kubectl rollout restart deployment/sample-database.",
+            f"If this lasts for minutes, run kubectl rollout restart -n {NAMESPACE} deployment/sample-database.",
         ),
         (
             [{"type": "Resizing", "status": "True"}, {**PENDING, "status": "False"}],
@@ -42,8 +42,17 @@ def notice(requested: str = "2Gi", *conditions: dict[str, str], spec: Any = None
             [{"type": "ControllerResizeError", "status": "True", "message": "quota of disks reached"}],
             "quota of disks reached. Remove this cause.",
         ),
+        (
+            [{"type": "ControllerResizeError", "status": "True", "message": "quota of disks reached"}, PENDING],
+            "its file system has not been enlarged yet. "
+            f"If this lasts for minutes, run kubectl rollout restart -n {NAMESPACE} deployment/sample-database.",
+        ),
+        (
+            [PENDING, {"type": "NodeResizeError", "status": "True"}],
+            "NodeResizeError. Remove this cause.",
+        ),
     ],
-    ids=["file system", "volume", "failure"],
+    ids=["file system", "volume", "failure", "former failure", "failure without a message"],
 )
 def test_a_volume_that_is_smaller_than_requested_is_reported(conditions: list[dict[str, str]], text: str) -> None:
     assert notice("2Gi", *conditions) == CLAIM + text
