@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.
 
 AGENT = names.agent_certificate(NAMESPACE, NAME, NAMESPACE)
 TEST_ADDRESS = "X-Test-Address"
+CLOSE = "X-Test-Close"  # header of a request that the application does not answer
 HOST = f"{NAME}-agent.{NAMESPACE}.svc"
 
 
@@ -56,6 +57,9 @@ class Application(http.server.BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         RECEIVED.append(Received(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        if CLOSE in self.headers:
+            self.close_connection = True
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.path)))
         self.end_headers()
@@ -293,6 +297,16 @@ def test_no_token_is_logged_when_the_application_does_not_answer(tmp_path: Path)
         eventually(lambda: path_in_log in (gateway.root / "nginx.log").read_text())
         log = (gateway.root / "nginx.log").read_text()
     assert "token-in" not in log
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_request_that_the_application_does_not_answer_is_not_repeated(
+    gateway: Container, tmp_path: Path, method: str
+) -> None:
+    path = "/api/v4/discovery" if method == "POST" else f"/api/v4/discovery/{ID}?token=eyJhbGciOi"
+    RECEIVED.clear()
+    assert ask(gateway, path, gateway.secret(AGENT), tmp_path, method=method, headers={CLOSE: "true"})[0] == 502
+    assert [received.method for received in RECEIVED] == [method]
 
 
 def test_a_large_body_is_streamed(gateway: Container, tmp_path: Path) -> None:
