@@ -20,6 +20,8 @@ _DENIED = re.compile(
     r"|authentication required|no basic auth credentials"
 )
 _TOO_MANY = re.compile(r"(?i)toomanyrequests|\b429 too many requests")
+_EXPIRED = re.compile(r"x509: certificate has expired or is not yet valid")
+_OTHER_NAME = re.compile(r"x509: (certificate is (not )?valid for|cannot validate certificate for) ")
 _UNTRUSTED = re.compile(r"x509: |server gave HTTP response to HTTPS client")
 _NO_SPACE = re.compile(r"(?i)no space left on device")
 _SERVER_ERROR = re.compile(r"(?i)\b5\d\d \(?(internal server error|bad gateway|service unavailable|gateway timeout)")
@@ -46,6 +48,10 @@ def remedy_for(cause: str, *, variables: str, account: str, node: str) -> str:
         return f"Add a pull secret for this image to ServiceAccount {account}, or correct the one that it has"
     if _TOO_MANY.search(cause):
         return f"Wait, or add a pull secret to ServiceAccount {account}: registries allow more pulls with a login"
+    if _EXPIRED.search(cause):
+        return f"Renew the certificate of the registry, or correct the clock of node {node}"
+    if _OTHER_NAME.search(cause):
+        return f"Give the registry a certificate for its name, or set {image} to an image of another one"
     if _UNTRUSTED.search(cause):
         return f"Let the container runtime of node {node} trust the registry, or set {image} to an image of another one"
     if _NO_SPACE.search(cause):

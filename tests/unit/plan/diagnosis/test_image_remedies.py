@@ -18,6 +18,10 @@ TRUST = (
     "Let the container runtime of node n trust the registry, or set RELATED_IMAGE_CORE of the operator to an image of "
     "another one"
 )
+RENEW = "Renew the certificate of the registry, or correct the clock of node n"
+RENAME = (
+    "Give the registry a certificate for its name, or set RELATED_IMAGE_CORE of the operator to an image of another one"
+)
 WAIT = "Wait, or add a pull secret to ServiceAccount x: registries allow more pulls with a login"
 SIGNED = "Set RELATED_IMAGE_CORE of the operator to a signed image, or change the signature policy of node n"
 LOAD = "Load the image on node n, or correct the policy of the cluster that sets imagePullPolicy to Never"
@@ -46,6 +50,9 @@ GENERAL = "Check the image (RELATED_IMAGE_CORE of the operator), the registry, a
         ("no match for platform in manifest sha256:1: not found", PLATFORM),
         ("tls: failed to verify certificate: x509: certificate signed by unknown authority", TRUST),
         ("http: server gave HTTP response to HTTPS client", TRUST),
+        ("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time", RENEW),
+        ("x509: certificate is valid for a.example.com, not r.example.com", RENAME),
+        ("x509: cannot validate certificate for 192.0.2.1 because it doesn't contain any IP SANs", RENAME),
         ("toomanyrequests: rate limit", WAIT),
         ("unexpected status: 429 Too Many Requests", WAIT),
         ("failed to extract layer: write /x: no space left on device", "Free disk space on node n"),
