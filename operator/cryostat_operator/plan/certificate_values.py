@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 MAX_SIZE = 64 * 1024  # characters of a value, in base64, that are read
-_PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]*(CERTIFICATE|PKCS7|CMS)-----")
+_PEM = re.compile(rb"-----BEGIN [A-Z0-9. ]*(CERTIFICATE|PKCS7|CMS)-----")
 _DER_SEQUENCE = b"\x30"
 
 

@@ -22,6 +22,7 @@ TRUSTED = {"trustedCertSecrets": [{"secretName": "ca"}, {"secretName": "ca", "ce
         (PEM, True),
         (PEM.replace(b"\n", b"\r\n"), True),
         (PEM.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE"), True),
+        (PEM.replace(b"CERTIFICATE", b"X.509 CERTIFICATE"), True),
         (b"\x30\x82\x01", True),
         (b"x" * MAX_SIZE, True),
         (b"no certificate", False),
