@@ -19,7 +19,7 @@ from .refusal_remedies import remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
 _UNKNOWN_REFUSAL = (
-    "Change the policy or webhook that refuses the pods, or the setting of the spec that it names; "
+    "Change the policy or webhook that refuses this, or the setting of the spec that it names; "
     "Kubernetes tries again by itself"
 )
 
@@ -205,12 +205,12 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
     spec = claim.get("spec") or {}
     chosen, modes = spec.get("storageClassName"), spec.get("accessModes") or ["ReadWriteOnce"]
     mode = "" if modes == ["ReadWriteOnce"] else f" with access mode {' and '.join(modes)}"
-    if chosen == "":
-        volume = f"PersistentVolume{mode}{' and' if mode else ' with'} no class"
-        remedy = f"Create a {volume}, or set {field}, which is empty, and delete the claim"
-    elif volume_name := spec.get("volumeName"):
+    if volume_name := spec.get("volumeName"):  # the claim is bound to no other volume, whatever its class is
         named = f"{field.rpartition('.')[0]}.volumeName names"
         remedy = f"Create PersistentVolume {volume_name}, which {named}, or release it from its other claim"
+    elif chosen == "":
+        volume = f"PersistentVolume{mode}{' and' if mode else ' with'} no class"
+        remedy = f"Create a {volume}, or set {field}, which is empty, and delete the claim"
     else:
         provider = f"StorageClass {chosen}" if chosen else "a default StorageClass"
         exists = f"Check that {provider} exists and provides volumes{mode}"

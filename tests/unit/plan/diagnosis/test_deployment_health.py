@@ -174,7 +174,7 @@ def test_conditions_of_nothing() -> None:
         ),
         (
             'pods "x-6d4b-" is forbidden: no',
-            "Change the policy or webhook that refuses the pods, or the setting of the spec that it names; Kubernetes "
+            "Change the policy or webhook that refuses this, or the setting of the spec that it names; Kubernetes "
             "tries again by itself.",
         ),
         ('error looking up service account here/x: serviceaccount "x" not found', "creates the ServiceAccount again"),
@@ -194,6 +194,13 @@ def test_a_claim_is_named_with_its_class_and_field() -> None:
     assert "StorageClass fast exists" in found.message
     assert "spec.storageOptions.database.pvc.spec.storageClassName" in found.message
     assert found.lasting_from == 160.0
+
+
+def test_a_claim_of_a_volume_without_a_class_waits_for_this_volume() -> None:
+    claim = live("PersistentVolumeClaim", phase="Pending") | {"spec": {"storageClassName": "", "volumeName": "pv-1"}}
+    found = cause(live("Deployment", conditions=[UNAVAILABLE]), claim, pod_failure=UNBOUND)
+    assert found
+    assert "Create PersistentVolume pv-1, which spec.storageOptions.database.pvc.spec.volumeName names" in found.message
 
 
 def test_a_refusal_of_pods_lasts_after_some_seconds() -> None:
