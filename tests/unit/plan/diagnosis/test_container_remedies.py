@@ -66,6 +66,7 @@ def test_the_remedy_for_a_container_that_cannot_be_started_follows_its_message(
         (255, "other", "See kubectl logs -n here deployment/x-database -c x-db"),
         (1, "", "See kubectl logs -n here deployment/x-database -c x-db"),
         (3, "java.lang.OutOfMemoryError: Metaspace", "Raise spec.resources.databaseResources.limits.memory"),
+        (3, "java.lang.OutOfMemoryError: unable to create native thread", "See kubectl logs -n here"),
         (1, "disk quota exceeded", "If its volume is full, raise the size in spec.storageOptions.database"),
         (1, "Read-only file system", "Remove readOnlyRootFilesystem from spec.securityOptions if it is set"),
         (1, "Permission denied", "If its volume cannot be written, give group 7 write access to it; otherwise see"),
