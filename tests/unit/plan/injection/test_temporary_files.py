@@ -11,7 +11,10 @@ from cryostat_operator.plan.injection.pod_mutator import inject_agent
 from tests.unit.plan.injection.pods import instance_of, pod
 
 READ_ONLY = {"readOnlyRootFilesystem": True}
-HINT = 'container "app" has a read-only root file system, so its JVM cannot start recordings: mount an emptyDir at /tmp'
+HINT = (
+    'container "app" has a read-only root file system, so its JVM cannot start recordings, unless its image or a '
+    "reference sets java.io.tmpdir: mount an emptyDir at /tmp"
+)
 
 
 def hints(**container: Any) -> tuple[str, ...]:
