@@ -186,7 +186,7 @@ def _watch_namespaces(environ: Mapping[str, str]) -> tuple[str, ...]:
     if wrong := [name for name in names if not _NAMESPACE.fullmatch(name)]:
         raise SettingsError(
             f"The variable WATCH_NAMESPACES contains {wrong[0]!r}, which is not a valid name of a namespace. "
-            "Set it to namespaces separated by commas, or remove it if all namespaces are served."
+            "Set it to namespaces separated by commas, or remove it to serve all namespaces."
         )
     return names
 

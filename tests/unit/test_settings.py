@@ -95,5 +95,5 @@ def test_a_value_that_is_no_list_of_namespaces_is_refused(value: str, wrong: str
         Settings.from_env({"WATCH_NAMESPACES": value})
     assert str(error.value) == (
         f"The variable WATCH_NAMESPACES contains {wrong!r}, which is not a valid name of a namespace. "
-        "Set it to namespaces separated by commas, or remove it if all namespaces are served."
+        "Set it to namespaces separated by commas, or remove it to serve all namespaces."
     )

@@ -48,7 +48,7 @@ def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
             )
         # Whoever knows the passphrase can write a backup, and these names become parts of URL paths.
         if not all(is_object_name(name) for name in (manifest.name, *(each["name"] for each in data["secrets"]))):
-            raise BackupError("The backup contains a wrong name of an object, so it is not used. Use another backup.")
+            raise BackupError("The backup contains an invalid object name, so it is not used. Use another backup.")
         return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
     except (ValueError, TypeError, KeyError, yaml.YAMLError):
         raise BackupError(f"{SECRETS} or {CRYOSTAT} of the backup cannot be parsed.") from None

@@ -19,7 +19,7 @@ class Releases(NamedTuple):
 
     Attributes:
         running: in the pods that are ready.
-        desired: of the images that the operator deploys; empty if its Deployment does not tell.
+        desired: of the images that the operator deploys; empty if they are not known.
         data: that the data was used with, as its claim records.
     """
 

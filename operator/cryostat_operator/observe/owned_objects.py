@@ -24,9 +24,9 @@ class OwnedObjects:
     `ROLLOUT_DELAY`, because more will follow.
 
     Anyone who may create ConfigMaps can put the ownership labels on large ones. Therefore the whole body is kept only
-    of objects that an existing Cryostat can own by name, and only up to `MAX_BODY_BYTES`; of all others, the metadata
-    that decides about ownership and deletion, and only of `MAX_UNOWNABLE` in a namespace. `incomplete` lists the
-    objects to read before they are compared.
+    of objects that an existing Cryostat can own by name, and only up to `MAX_BODY_BYTES`. Of all others, only the
+    metadata that decides about ownership and deletion is kept. Of objects that no Cryostat can own, `MAX_UNOWNABLE` in
+    a namespace are kept, and further ones are ignored. `incomplete` lists the objects to read before they are compared.
 
     An object in another namespace that the Cryostat cannot own by name is ignored. The operator never changes or
     deletes it, and its creator must not be able to make the operator reconcile Cryostats of other users.

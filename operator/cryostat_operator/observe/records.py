@@ -25,7 +25,7 @@ MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4
 # Of the keys of a Secret or ConfigMap. An object of a MiB can have a hundred thousand, which would take ten MiB.
 MAX_KEYS = 500
 MAX_KEYS_LENGTH = 16 * 1024  # characters
-SMALL_SHARE = 8  # of an object whose body is not kept, this part of the keys is kept at most
+SMALL_SHARE = 8  # both limits are divided by it for an object whose body is not kept
 ROLLOUT_ENDED = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
 
 # The metadata by which ownership and deletion are decided. Of objects that are never compared, only this is kept.
@@ -47,7 +47,7 @@ def content_summary(obj: Obj, share: int = 1) -> ContentSummary:
     """Return the keys and a digest of a Secret or ConfigMap.
 
     Args:
-        share: by what the limits of the keys are divided.
+        share: both limits of the keys are divided by it.
     """
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")

@@ -28,7 +28,7 @@ CONSEQUENCES = frozenset({Reason.SECRET_PENDING, Reason.REFERENCE_PENDING, Reaso
 
 _REMEDIES = {
     Reason.CERTIFICATE_NOT_ISSUED: "see the log of the operator, which issues the certificates",
-    Reason.OBJECT_NOT_DELETED: "check the controllers of the finalizers",
+    Reason.OBJECT_NOT_DELETED: "check the controller of each finalizer",
     Reason.ROUTE_NOT_HANDLED: "check that an ingress controller selects the namespace and the Route",
     Reason.SECRET_NOT_GENERATED: "see the log of the operator",
     Reason.REFERENCE_NOT_READ: "see the log of the operator",

@@ -14,7 +14,7 @@ from .model import names
 from .model.certificates import TLS_CA_KEY
 from .model.desired_state import Blocked, Reference
 from .model.kinds import Key
-from .model.messages import enumeration, message
+from .model.messages import counted, enumeration, message
 from .model.problems import Problem
 from .model.reasons import Reason
 from .model.snapshot import ContentSummary
@@ -158,7 +158,7 @@ class Requirements:
         names: dict[str, list[str]] = {}
         for key in users:
             names.setdefault(key.kind, []).append(key.name)
-        parts = [f"{kind}{'s' if len(found) > 1 else ''} {enumeration(found)}" for kind, found in names.items()]
+        parts = [counted(kind, found) for kind, found in names.items()]
         return enumeration(parts), len(users) > 1
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
@@ -223,7 +223,7 @@ def references_in(value: object, path: str = "spec") -> Iterator[tuple[str, str,
 
 def _named(keys: list[str]) -> str:
     """Keys in a sentence: `the key a`, or `the keys a and b`."""
-    return f"the key{'s' if len(keys) > 1 else ''} {enumeration(keys)}"
+    return f"the {counted('key', keys)}"
 
 
 def _other_key(fields: str, keys: list[str]) -> str:

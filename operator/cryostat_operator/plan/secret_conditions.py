@@ -9,7 +9,7 @@ from .model.certificates import CERTIFICATE, PRIVATE_KEY
 from .model.condition import Condition, condition
 from .model.desired_state import Plan, Reference
 from .model.kinds import Key
-from .model.messages import all_of, enumeration, message
+from .model.messages import all_of, counted, enumeration, message
 from .model.reasons import Reason
 from .tls.specs import certificate_names
 
@@ -45,7 +45,7 @@ def _lack(plan: Plan, reference: Reference) -> str:
     if content is None:
         return "does not exist"
     missing = sorted(content.missing(reference.keys))
-    return f"lacks the key{'s' if len(missing) > 1 else ''} {enumeration(missing)}" if missing else ""
+    return f"lacks the {counted('key', missing)}" if missing else ""
 
 
 def _missing(instance: Instance, plan: Plan, reference: Reference) -> str:

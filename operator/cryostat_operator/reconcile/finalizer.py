@@ -16,7 +16,7 @@ from ..observe.cryostats import CryostatStore
 from ..plan.diagnosis.refusal_remedies import remedy_for
 from ..plan.diff.teardown import teardown
 from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path
-from ..plan.model.messages import all_of, message, quoted
+from ..plan.model.messages import all_of, counted, message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
@@ -125,9 +125,10 @@ class Finalizer:
 
     async def _wait_for_others(self, instance_key: InstanceKey, body: Obj) -> Result:
         """Report the finalizers of other controllers, for which the deletion waits; after a minute as a problem."""
-        finalizers = ", ".join(body["metadata"].get("finalizers") or ())
-        cause, remedy = f"other controllers have not removed the finalizers {finalizers}", "Check these controllers"
-        if finalizers == _FOREGROUND and (held := _held_objects(await self._live_objects(instance_key))):
+        finalizers = body["metadata"].get("finalizers") or []
+        cause = f"other controllers have not removed the {counted('finalizer', finalizers)}"
+        remedy = "Check these controllers"
+        if finalizers == [_FOREGROUND] and (held := _held_objects(await self._live_objects(instance_key))):
             cause = f"the garbage collector waits for objects that other controllers keep by finalizers: {held}"
         remaining = _remaining(body)
         text = message(
@@ -137,7 +138,7 @@ class Finalizer:
             remedy=remedy if remaining <= 0 else "",
         )
         reason = Reason.DELETION_BLOCKED if remaining <= 0 else Reason.DELETING
-        await self._report(body, [Problem("core", reason, text, dedup_key=finalizers)])
+        await self._report(body, [Problem("core", reason, text, dedup_key=", ".join(finalizers))])
         return Result(remaining if remaining > 0 else None)
 
     async def _report_blocked(self, body: Obj, refused: list[Outcome]) -> None:

@@ -15,7 +15,7 @@ def unserved(body: Obj, settings: Settings, *, namespace_terminating: bool = Fal
     """Return the problem of a Cryostat in a namespace that is not served, None if it can be deleted nevertheless.
 
     The deletion waits if the data is to be kept: garbage collection deletes claims that the operator cannot release.
-    With its namespace, the data is deleted in any case, and the wait would keep the namespace.
+    If the namespace is being deleted, the data is deleted in any case, and a wait would only delay that.
     """
     metadata = body["metadata"]
     cause, remedy = targets.not_served(metadata["namespace"], settings)

@@ -66,6 +66,6 @@ def test_names_that_are_no_names_of_objects_are_refused(
     monkeypatch.setattr(checked_backup, "decrypt", lambda *_: json.dumps(content))
     with pytest.raises(
         BackupError,
-        match=r"^The backup contains a wrong name of an object, so it is not used\. Use another backup\.$",
+        match=r"^The backup contains an invalid object name, so it is not used\. Use another backup\.$",
     ):
         read_content(folder, PASSPHRASE)

@@ -12,13 +12,13 @@ LASTED = "It waits. This has lasted for more than a minute:"
 REMEDIES = {
     Reason.WAITING_FOR_CERTIFICATE: "see the log of the operator, which issues the certificates.",
     Reason.CERTIFICATE_PENDING: "see the log of the operator, which issues the certificates.",
-    Reason.OBJECT_BEING_DELETED: "check the controllers of the finalizers.",
+    Reason.OBJECT_BEING_DELETED: "check the controller of each finalizer.",
     Reason.ROUTE_NOT_ADMITTED: "check that an ingress controller selects the namespace and the Route.",
     Reason.SECRET_PENDING: "see the log of the operator.",
     Reason.REFERENCE_PENDING: "see the log of the operator.",
     Reason.ROLLING_IN_ORDER: "check the pods of the Deployments that are to restart first.",
     Reason.API_SERVER_UNAVAILABLE: "check the API server; the operator tries again by itself.",
-    Reason.BEING_DELETED: "check the controllers of the finalizers.",
+    Reason.BEING_DELETED: "check the controller of each finalizer.",
     Reason.CONFLICT: "find the client that repeatedly changes the object, in its metadata.managedFields.",
 }
 

@@ -65,7 +65,7 @@ async def test_finalizers_of_others_are_kept(cluster: Cluster) -> None:
 
 FINISHED = (
     "The Cryostat is being deleted: "
-    "the operator has finished, and other controllers have not removed the finalizers other."
+    "the operator has finished, and other controllers have not removed the finalizer other."
 )
 
 

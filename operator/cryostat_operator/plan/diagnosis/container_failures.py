@@ -108,7 +108,8 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     code = ended.get("exitCode", 0)
     quote = termination_message(ended.get("message"))
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
-    cause += f' (last message: "{quote}")' if quote else ""
+    own_quotes = quote.replace('"', "'")
+    cause += f' (last message: "{own_quotes}")' if quote else ""
     facts, log = _facts(pod, name), log_command(pod, name)
     remedy = container_remedies.remedy_of_end(code, quote, facts, log) if facts else ""
     return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy or capitalized(log), name)

@@ -79,7 +79,7 @@ def remedy_of_end(code: int, quote: str, container: ContainerFacts, log: str) ->
     if _DENIED.search(quote) and container.volume and container.group is not None:
         return f"If its volume cannot be written, give group {container.group} write access to it; otherwise {log}"
     if code == _WRONG_PROGRAM_CODE and not quote:
-        return f"See {log.removeprefix('see ')}; after `exec format error` there, {_lower(_other_image(container))}"
+        return f"See {log.removeprefix('see ')}; if it contains `exec format error`, {_lower(_other_image(container))}"
     return ""
 
 

@@ -82,5 +82,5 @@ def cause_of_claim(event: ReportedEvent, claim: ClaimFacts) -> tuple[str, str]:
     cause = f"no volume was created for it ({event.quote})"
     if _ACCESS_MODE.search(event.text):
         modes = f"{claim.field.removesuffix('.storageClassName')}.accessModes"
-        return cause, f"Set {modes} to modes that its StorageClass has, and delete the claim; {other_class}"
+        return cause, f"Set {modes} to modes that its StorageClass supports, and delete the claim; {other_class}"
     return cause, f"Remove this cause; {other_class}"

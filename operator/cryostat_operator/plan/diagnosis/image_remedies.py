@@ -53,7 +53,8 @@ def remedy_for(cause: str, *, variables: str, account: str, node: str) -> str:
     if _OTHER_NAME.search(cause):
         return f"Give the registry a certificate for its name, or set {image} to an image of another one"
     if _UNTRUSTED.search(cause):
-        return f"Let the container runtime of node {node} trust the registry, or set {image} to an image of another one"
+        other = f"set {image} to an image of another registry"
+        return f"Let the container runtime of node {node} trust the registry, or {other}"
     if _NO_SPACE.search(cause):
         return f"Free disk space on node {node}"
     if _SERVER_ERROR.search(cause):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ..claims import VOLUME_FIELDS
 from ..model.kinds import Obj
-from ..model.messages import quoted
+from ..model.messages import counted, quoted
 from ..model.problems import PodFailure
 from ..model.reasons import Reason
 from ..model.times import seconds
@@ -50,9 +50,9 @@ def _failures(pod: Obj) -> Iterator[PodFailure]:
 def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
     since = seconds(condition.get("lastTransitionTime"))
     if condition.get("reason") == "SchedulingGated":
-        gates = ", ".join(each.get("name", "") for each in (pod.get("spec") or {}).get("schedulingGates") or ())
-        cause = f"its pod is not scheduled because of the scheduling gates {gates}".rstrip()
-        remedy = "Check the controller that sets them; it removes them when the pod may start"
+        gates = [each.get("name", "") for each in (pod.get("spec") or {}).get("schedulingGates") or ()]
+        cause = f"its pod is not scheduled because of the {counted('scheduling gate', gates)}".rstrip()
+        remedy = "Check the controller of each gate: it removes the gate when the pod may start"
         return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since)
     quote = quoted(condition.get("message"))
     if "unbound immediate PersistentVolumeClaims" in quote:  # the scheduler has no reason of its own for this
@@ -108,10 +108,10 @@ def _waits_for_others(pod: Obj, conditions: Mapping[str, Obj]) -> Iterator[PodFa
         cause = f"its pod has no node, because scheduler {scheduler} has not processed it"
         yield PodFailure(Reason.POD_UNSCHEDULABLE, cause, f"Check that {scheduler} runs", "", created, transient=True)
     elif ready.get("reason") == "ReadinessGatesNotReady":
-        gates = ", ".join(each.get("conditionType", "") for each in spec.get("readinessGates") or ())
+        gates = [each.get("conditionType", "") for each in spec.get("readinessGates") or ()]
         since = seconds(ready.get("lastTransitionTime"))
-        cause = f"its pod is not ready because of the readiness gates {gates}"
-        remedy = "Check the controller that sets them; it adds a condition of this type to the pod"
+        cause = f"its pod is not ready because of the {counted('readiness gate', gates)}".rstrip()
+        remedy = "Check the controller of each gate: it must set a condition of this type in the status of the pod"
         yield PodFailure(Reason.POD_NOT_READY, cause, remedy, "", since, transient=True)
 
 
@@ -124,10 +124,10 @@ def _lost_contact(conditions: Mapping[str, Obj]) -> bool:
 def _terminating(pod: Obj) -> PodFailure:
     name, node = pod["metadata"]["name"], (pod.get("spec") or {}).get("nodeName", "")
     since = seconds(pod["metadata"]["deletionTimestamp"])
-    finalizers = ", ".join(pod["metadata"].get("finalizers") or ())
+    finalizers = pod["metadata"].get("finalizers")
     if finalizers:
-        cause = f"its former pod {name} is not deleted because of the finalizers {finalizers}"
-        remedy = "Check the controllers of the finalizers"
+        cause = f"its former pod {name} is not deleted because of the {counted('finalizer', finalizers)}"
+        remedy = "Check the controller of each finalizer"
         return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, transient=True)
     cause = f"its former pod {name} has not ended on node {node}"
     remedy = "Repair the node or delete it; the next pod waits until then"

@@ -16,6 +16,7 @@ from ..model import names
 from ..model.certificates import CertificateInfo
 from ..model.desired_state import Plan
 from ..model.kinds import KINDS, PARTIAL, Key, Obj
+from ..model.messages import counted
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import CertificateRequest, CopyRequest, Request
@@ -106,8 +107,9 @@ class Diff:
 
     def _being_deleted(self, key: Key) -> Problem:
         live = self.snapshot.live.get(key)
-        finalizers = ", ".join((live["metadata"].get("finalizers") if live else None) or ())
-        delay = f" The finalizers {finalizers} delay this." if finalizers else ""
+        finalizers = live["metadata"].get("finalizers") if live else None
+        verb = "delays" if finalizers and len(finalizers) == 1 else "delay"
+        delay = f" The {counted('finalizer', finalizers)} {verb} this." if finalizers else ""
         text = f"{key} is being deleted and is created again afterwards.{delay}"
         return Problem(self.plan.component_of(key), Reason.OBJECT_BEING_DELETED, text)
 

@@ -92,6 +92,11 @@ def enumeration(parts: Sequence[str], word: str = "and") -> str:
     return f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 
+def counted(noun: str, names: Sequence[str]) -> str:
+    """Return names after a noun in its singular or plural, such as `finalizer a` or `finalizers a and b`."""
+    return f"{noun}{'s' if len(names) > 1 else ''} {enumeration(names)}"
+
+
 def capitalized(clause: str) -> str:
     """Return a clause with a capital at its beginning, as the first one of a sentence."""
     return f"{clause[:1].upper()}{clause[1:]}"

@@ -62,7 +62,7 @@ def test_the_remedy_for_a_container_that_cannot_be_started_follows_its_message(
     ("code", "words", "remedy"),
     [
         (1, "exec /a: exec format error", "Set RELATED_IMAGE_DATABASE of the operator to an image for the platform"),
-        (255, "", "See kubectl logs -n here deployment/x-database -c x-db; after `exec format error` there, set"),
+        (255, "", "See kubectl logs -n here deployment/x-database -c x-db; if it contains `exec format error`, set"),
         (255, "other", "See kubectl logs -n here deployment/x-database -c x-db"),
         (1, "", "See kubectl logs -n here deployment/x-database -c x-db"),
         (3, "java.lang.OutOfMemoryError: Metaspace", "Raise spec.resources.databaseResources.limits.memory"),

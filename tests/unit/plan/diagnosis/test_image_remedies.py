@@ -16,7 +16,7 @@ EXISTS = "Set RELATED_IMAGE_CORE of the operator to an image that exists"
 PLATFORM = "Set RELATED_IMAGE_CORE of the operator to an image for the platform of node n"
 TRUST = (
     "Let the container runtime of node n trust the registry, or set RELATED_IMAGE_CORE of the operator to an image of "
-    "another one"
+    "another registry"
 )
 RENEW = "Renew the certificate of the registry, or correct the clock of node n"
 RENAME = (

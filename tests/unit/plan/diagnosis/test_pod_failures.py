@@ -55,7 +55,7 @@ def test_a_pod_that_is_deleted_is_a_failure_only_if_it_does_not_end() -> None:
     assert (found.reason, found.reported_from) == (Reason.POD_TERMINATING, 160.0)
     assert "node n1" in found.cause
     kept = failure(pod(deletionTimestamp=TIME, finalizers=["a/b"]))
-    assert "finalizers a/b" in kept.cause
+    assert "the finalizer a/b" in kept.cause
 
 
 def test_a_pod_that_no_scheduler_has_processed_is_a_failure_only_if_this_lasts() -> None:
@@ -77,7 +77,7 @@ def test_a_readiness_gate_is_not_a_lost_node() -> None:
     found["spec"]["readinessGates"] = [{"conditionType": "a/b"}]
     gate = failure(found)
     assert (gate.reason, gate.reported_from) == (Reason.POD_NOT_READY, 160.0)
-    assert gate.cause.endswith("readiness gates a/b")
+    assert gate.cause.endswith("because of the readiness gate a/b")
     found["status"]["conditions"] = [containers, ready]
     assert failure(found).reason == Reason.NODE_NOT_READY
 

@@ -105,8 +105,11 @@ def test_an_object_that_is_being_deleted_is_reported() -> None:
     assert problem.reason == "ObjectBeingDeleted"
     assert problem.message == (
         f"Service {NAMESPACE}/{NAME} is being deleted and is created again afterwards. "
-        "The finalizers example.com/wait delay this."
+        "The finalizer example.com/wait delays this."
     )
+    live(state, SERVICE)["metadata"]["finalizers"] = ["example.com/wait", "example.com/other"]
+    [problem] = compared(state).problems
+    assert problem.message.endswith("The finalizers example.com/wait and example.com/other delay this.")
 
 
 def test_an_object_of_a_deleted_cryostat_is_awaited() -> None:

@@ -8,6 +8,7 @@ from cryostat_operator.plan.model import messages
 from cryostat_operator.plan.model.messages import (
     MAX_QUOTE,
     all_of,
+    counted,
     enumeration,
     first_and_more,
     message,
@@ -49,6 +50,7 @@ def test_all_of_several_messages() -> None:
 def test_parts_of_a_sentence() -> None:
     assert [enumeration([]), enumeration(["a"]), enumeration(["a", "b"])] == ["", "a", "a and b"]
     assert enumeration(["a", "b", "c"], "or") == "a, b or c"
+    assert [counted("finalizer", ["a"]), counted("finalizer", ["a", "b"])] == ["finalizer a", "finalizers a and b"]
 
 
 @pytest.mark.parametrize(
