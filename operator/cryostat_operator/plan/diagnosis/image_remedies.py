@@ -51,7 +51,7 @@ def remedy_for(cause: str, *, variables: str, account: str, node: str) -> str:
     if _EXPIRED.search(cause):
         return f"Renew the certificate of the registry, or correct the clock of node {node}"
     if _OTHER_NAME.search(cause):
-        return f"Give the registry a certificate for its name, or set {image} to an image of another one"
+        return f"Give the registry a certificate for its name, or set {image} to an image of another registry"
     if _UNTRUSTED.search(cause):
         other = f"set {image} to an image of another registry"
         return f"Let the container runtime of node {node} trust the registry, or {other}"

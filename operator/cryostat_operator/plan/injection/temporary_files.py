@@ -20,8 +20,8 @@ def check_temporary_files(container: Obj) -> str:
     if _DIRECTORY in writable or any(option in text for text in _texts(container) for option in _OTHER_DIRECTORY):
         return ""
     return (
-        f'container "{container.get("name")}" has a read-only root file system, so its JVM cannot start recordings, '
-        f"unless its image or a reference sets java.io.tmpdir: mount an emptyDir at {_DIRECTORY}"
+        f'container "{container.get("name")}" has a read-only root file system, so its JVM cannot start recordings: '
+        f"mount an emptyDir at {_DIRECTORY}, unless its image, a Secret or a ConfigMap sets java.io.tmpdir"
     )
 
 

@@ -20,7 +20,8 @@ TRUST = (
 )
 RENEW = "Renew the certificate of the registry, or correct the clock of node n"
 RENAME = (
-    "Give the registry a certificate for its name, or set RELATED_IMAGE_CORE of the operator to an image of another one"
+    "Give the registry a certificate for its name, or set RELATED_IMAGE_CORE of the operator to an image of another "
+    "registry"
 )
 WAIT = "Wait, or add a pull secret to ServiceAccount x: registries allow more pulls with a login"
 SIGNED = "Set RELATED_IMAGE_CORE of the operator to a signed image, or change the signature policy of node n"

@@ -12,8 +12,8 @@ from tests.unit.plan.injection.pods import instance_of, pod
 
 READ_ONLY = {"readOnlyRootFilesystem": True}
 HINT = (
-    'container "app" has a read-only root file system, so its JVM cannot start recordings, unless its image or a '
-    "reference sets java.io.tmpdir: mount an emptyDir at /tmp"
+    'container "app" has a read-only root file system, so its JVM cannot start recordings: mount an emptyDir at '
+    "/tmp, unless its image, a Secret or a ConfigMap sets java.io.tmpdir"
 )
 
 
