@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.plan.claim_resize import not_resized
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
@@ -13,14 +14,20 @@ CLAIM = "PersistentVolumeClaim sample-database has 500Mi of the requested 2Gi: "
 PENDING = {"type": "FileSystemResizePending", "status": "True"}
 
 
-def notice(requested: str = "2Gi", *conditions: dict[str, str], spec: Any = None, **status: Any) -> str:
+def notice(
+    requested: str = "2Gi",
+    *conditions: dict[str, str],
+    spec: Any = None,
+    annotations: dict[str, str] | None = None,
+    **status: Any,
+) -> str:
     live = {
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": f"{NAME}-database", "namespace": NAMESPACE},
         "spec": {"resources": {"requests": {"storage": requested}}},
         "status": {"phase": "Bound", "capacity": {"storage": "500Mi"}, "conditions": list(conditions), **status},
     }
-    problem = not_resized(ClusterState(cryostat(spec)).with_live(live).instance, "database")
+    problem = not_resized(ClusterState(cryostat(spec, annotations=annotations)).with_live(live).instance, "database")
     assert problem is None or (problem.reason, problem.actionable) == ("VolumeNotResized", False)
     return problem.message if problem else ""
 
@@ -66,5 +73,6 @@ def test_a_volume_of_the_requested_size_is_not_reported() -> None:
 
 
 def test_a_claim_that_is_not_used_is_not_reported() -> None:
-    confirmed = {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}
-    assert notice("2Gi", PENDING, spec=confirmed) != ""  # its loss is not confirmed
+    empty = {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}
+    assert notice("2Gi", PENDING, spec=empty) != ""  # the loss of its data is not confirmed
+    assert notice("2Gi", PENDING, spec=empty, annotations={constants.ANNOTATION_ALLOW_DATA_LOSS: "true"}) == ""
