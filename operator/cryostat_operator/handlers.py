@@ -82,7 +82,7 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
     """Run the operator until it is cancelled.
 
     Args:
-        host: address to listen on.
+        host: address to listen on; all addresses if empty.
         port: port of the probes and metrics.
         webhook_port: port of the webhooks.
 

@@ -7,6 +7,7 @@ moment that it is accepted, also if the client sends nothing, and aiohttp keeps 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -20,6 +21,7 @@ SMALL_HEADERS: dict[str, Any] = {"max_line_size": 1024, "max_field_size": 4096, 
 BACKLOG = 512
 HANDSHAKE_TIMEOUT = 10.0  # seconds until the TLS handshake must be complete
 RETRY_DELAY = 0.5  # seconds, after a connection could not be accepted, for example because too many files are open
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class Listener:
@@ -47,16 +49,16 @@ class Listener:
         return int(self._sockets[0].getsockname()[1])
 
     async def start(self, host: str, port: int) -> None:
-        """Listen on all addresses of a host. Raises OSError."""
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        try:
-            for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
-                self._sockets.append(_listening(family, address))
-        except OSError:
-            self._close()
-            raise
+        """Listen on one port of all addresses of a host; of all of this machine if it is empty. Raises OSError."""
+        for family, address in await _addresses(host, port):
+            try:
+                # Port 0 is any free port, and the others get the same one.
+                self._sockets.append(_listening(family, (address, self.port if self._sockets else port)))
+            except OSError as error:
+                if not host and self._sockets and error.errno in _NO_IPV6:
+                    continue
+                self._close()
+                raise
         for each in self._sockets:
             self._start(self._accept(each))
 
@@ -73,10 +75,11 @@ class Listener:
             each.close()
         self._sockets.clear()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -88,21 +91,25 @@ class Listener:
                 continue
             address = str(peer[0])
             if self._connections.allows(address, 1, self._max_connections):
-                self._start(self._serve(connection, address))
+                self._count_and_serve(connection, address)
             else:
                 connection.close()
 
-    async def _serve(self, connection: socket.socket, address: str) -> None:
+    def _count_and_serve(self, connection: socket.socket, address: str) -> None:
+        """Count a connection at once: many that wait together may be accepted before the task of the first one runs."""
+        self._connections.add(address, 1)
+        self._start(self._serve(connection)).add_done_callback(lambda _: self._connections.release(address, 1))
+
+    async def _serve(self, connection: socket.socket) -> None:
         served = _Connection(self._protocol())
         timeout = HANDSHAKE_TIMEOUT if self._tls else None
-        with self._connections.use(address, 1):
-            try:
-                await asyncio.get_running_loop().connect_accepted_socket(
-                    lambda: served, connection, ssl=self._tls, ssl_handshake_timeout=timeout
-                )
-            except OSError:  # the handshake failed
-                return
-            await served.closed.wait()
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: served, connection, ssl=self._tls, ssl_handshake_timeout=timeout
+            )
+        except OSError:  # the handshake failed
+            return
+        await served.closed.wait()
 
 
 class _Connection(asyncio.Protocol):
@@ -132,7 +139,15 @@ class _Connection(asyncio.Protocol):
         self._protocol.connection_lost(exc)
 
 
-def _listening(family: int, address: tuple[Any, ...]) -> socket.socket:
+async def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    """Return families and addresses of a host, each once."""
+    if not host:
+        return [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]  # noqa: S104
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def _listening(family: int, address: tuple[str, int]) -> socket.socket:
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -141,7 +156,7 @@ def _listening(family: int, address: tuple[Any, ...]) -> socket.socket:
         found.setblocking(False)
         found.bind(address)
         found.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         found.close()
-        raise
+        raise OSError(error.errno, f"{error.strerror} (address {address[0]}, port {address[1]})") from None
     return found

@@ -15,7 +15,7 @@ _PORT = click.IntRange(0, 65535)  # 0: any free port
 
 
 @click.command(short_help="Run the operator until it is stopped.")
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+@click.option("--host", default="", help="Address to listen on; default: all addresses, IPv4 and IPv6.")
 @click.option(
     "--port",
     type=_PORT,

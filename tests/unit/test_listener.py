@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import errno
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -117,9 +119,46 @@ async def test_it_stops_while_connections_are_open(plain: Listener) -> None:
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_an_address_in_use_is_an_error(plain: Listener) -> None:
-    with pytest.raises(OSError, match="in use"):
+async def test_an_address_in_use_is_an_error_that_names_it(plain: Listener) -> None:
+    with pytest.raises(OSError, match="in use") as raised:
         await Listener(Echo, MAX).start("127.0.0.1", plain.port)
+    assert raised.value.errno == errno.EADDRINUSE
+    assert raised.value.strerror == f"Address already in use (address 127.0.0.1, port {plain.port})"
+
+
+async def test_connections_that_wait_together_are_all_counted(plain: Listener) -> None:
+    """The server accepts them one after the other, without a pause in which it serves the first ones."""
+    waiting = [socket.create_connection(("127.0.0.1", plain.port)) for _ in range(20)]
+    for each in waiting:
+        each.setblocking(False)
+    served = [await is_served(await asyncio.open_connection(sock=each)) for each in waiting]
+    assert served.count(True) == 4
+
+
+async def test_it_listens_on_all_addresses_of_both_families() -> None:
+    """The addresses of pods have either family, or both."""
+    found = Listener(Echo, MAX)
+    await found.start("", 0)
+    for address in ("127.0.0.1", "::1"):
+        assert await is_served(await asyncio.open_connection(address, found.port))
+    await found.stop()
+
+
+async def test_a_machine_without_ipv6_has_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    listening = listener._listening
+
+    def without_ipv6(family: int, address: tuple[str, int]) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return listening(family, address)
+
+    monkeypatch.setattr(listener, "_listening", without_ipv6)
+    found = Listener(Echo, MAX)
+    await found.start("", 0)
+    assert await is_served(await asyncio.open_connection("127.0.0.1", found.port))
+    await found.stop()
+    with pytest.raises(OSError, match="not supported"):
+        await Listener(Echo, MAX).start("::1", 0)
 
 
 async def test_accepting_continues_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,20 @@ def test_signals_end_the_operator_even_if_they_are_ignored_at_the_start(
 
 
 @pytest.mark.usefixtures("restored_signals", "usable_kubeconfig")
+def test_it_listens_on_all_addresses_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a cluster with IPv6 only, the kubelet and the API server cannot connect to 0.0.0.0."""
+    addresses = []
+
+    async def serve(_: object, *address: object) -> None:
+        addresses.append(address)
+
+    monkeypatch.setattr(handlers, "run", serve)
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
+    assert invoke().exit_code == 0
+    assert addresses == [("", 8081, 9443)]
+
+
+@pytest.mark.usefixtures("restored_signals", "usable_kubeconfig")
 def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,8 +96,8 @@ def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
     [
         (LoginError("the kubeconfig is gone"), "the kubeconfig is gone"),
         (
-            OSError(errno.EADDRINUSE, "error while attempting to bind on address ('0.0.0.0', 8081): address in use"),
-            "The operator cannot listen: error while attempting to bind on address ('0.0.0.0', 8081): address in use. "
+            OSError(errno.EADDRINUSE, "Address already in use (address 0.0.0.0, port 8081)"),
+            "The operator cannot listen: Address already in use (address 0.0.0.0, port 8081). "
             "Choose other addresses with --host, --port and --webhook-port.",
         ),
         (
