@@ -10,6 +10,8 @@ from cryostat_operator.plan.components import ingress_backend
 from cryostat_operator.plan.components.exposure import application_url, served_url
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, find, names_of, reasons, settled
 from tests.unit.plan.components.test_route import with_host
 
@@ -75,8 +77,8 @@ def test_the_address_is_that_of_the_rule_with_this_backend(ingress: dict[str, An
     assert application_url(settled(with_ingress(**ingress)).instance) == url
 
 
-def exposed(state: ClusterState) -> dict[str, Any]:
-    conditions = status_for(state.instance, state.plan, Report(), "now")["conditions"]
+def exposed(state: ClusterState, *refusals: Problem) -> dict[str, Any]:
+    conditions = status_for(state.instance, state.plan, Report(refusals), "now")["conditions"]
     return next((each for each in conditions if each["type"] == "Exposed"), {})
 
 
@@ -100,6 +102,18 @@ def test_a_host_that_the_api_server_refuses_does_not_fail(host: str) -> None:
     refused = settled().with_spec(with_ingress(rules=[rule(host)]))
     assert exposed(refused)["reason"] == "AddressNotReported"
     assert status_for(refused.instance, refused.plan, Report(), "now")["applicationUrl"] == ""
+
+
+def test_an_ingress_without_a_host_has_no_condition() -> None:
+    assert exposed(settled(with_ingress(defaultBackend=BACKEND))) == {}
+
+
+def test_a_route_that_was_refused_is_not_also_reported_as_not_admitted() -> None:
+    state = settled(openshift=True)
+    state.with_live({**find(state.plan, "Route", NAME), "status": {}})
+    assert exposed(state)["reason"] == "RouteNotAdmitted"
+    refused = Problem("exposure", Reason.ROUTE_INVALID, "Route sample was refused.")
+    assert exposed(state, refused)["message"] == refused.message
 
 
 def test_a_load_balancer_without_an_address_is_reported() -> None:

@@ -187,6 +187,14 @@ def test_the_message_quotes_cert_manager() -> None:
             "CertificateFailed",
             True,
         ),
+        (
+            [
+                {"type": "Ready", "status": "False", "reason": "DoesNotExist", "message": "no Secret"},
+                {"type": "Issuing", "status": "False", "reason": "Issued", "message": "it was issued"},
+            ],
+            "WaitingForCertificate",
+            False,
+        ),
         ([{"type": "Issuing", "status": "True", "reason": "DoesNotExist"}], "WaitingForCertificate", False),
         (
             [{"type": "Ready", "status": "False", "reason": "Expired", "observedGeneration": 0}],
