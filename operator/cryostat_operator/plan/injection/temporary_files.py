@@ -15,9 +15,9 @@ def check_temporary_files(container: Obj) -> str:
     """Return a hint if the JVM of a container cannot write to its directory for temporary files; empty if it can."""
     if (container.get("securityContext") or {}).get("readOnlyRootFilesystem") is not True:
         return ""
-    mounts = container.get("volumeMounts") or []
-    writable = {posixpath.normpath(str(mount.get("mountPath"))) for mount in mounts if not mount.get("readOnly")}
-    if _DIRECTORY in writable or any(option in text for text in _texts(container) for option in _OTHER_DIRECTORY):
+    # With a read-only volume there, the agent is not added either.
+    mounted = {posixpath.normpath(str(mount.get("mountPath"))) for mount in container.get("volumeMounts") or []}
+    if _DIRECTORY in mounted or any(option in text for text in _texts(container) for option in _OTHER_DIRECTORY):
         return ""
     return (
         f'container "{container.get("name")}" has a read-only root file system, so its JVM cannot start recordings: '
