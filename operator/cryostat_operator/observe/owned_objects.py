@@ -81,6 +81,7 @@ class OwnedObjects:
         """Keep only the partial bodies of the objects of a Cryostat that does not exist."""
         records = self.records(instance_key)
         for key, record in list(records.items()):
+            self._count_unownable(key, is_unownable=True)
             if not record.is_partial:
                 records[key] = without_body(record)
 
@@ -114,7 +115,9 @@ class OwnedObjects:
         key = key_of(obj, kind)
         before = self.records(instance_key).get(key) if instance_key else None
         if instance_key and before and before.uid == obj["metadata"]["uid"] and before.version == resource_version(obj):
-            record = record_of(kind, obj, with_body=self._keeps_body(instance_key, key))
+            with_body = self._keeps_body(instance_key, key)
+            self._count_unownable(key, is_unownable=not with_body)
+            record = record_of(kind, obj, with_body=with_body)
             record.in_sync_with = before.in_sync_with
             self._records[instance_key][key] = record
         else:

@@ -200,6 +200,24 @@ def test_a_body_that_was_read_is_kept_once_the_cryostat_exists() -> None:
     assert objects.incomplete(INSTANCE) == [LOCK]
 
 
+def test_objects_count_towards_the_limit_only_while_their_cryostat_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owned_objects, "MAX_UNOWNABLE", 1)
+    existing: set[InstanceKey] = set()
+    objects = OwnedObjects(RecordedTriggers().triggers, existing.__contains__)
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    existing.add(INSTANCE)
+    objects.record_read("ConfigMap", owned("x-lock", 1))
+    objects.handle_event("ConfigMap", owned("other-1", 1, uid="u1"))
+    assert len(objects.records(INSTANCE)) == 2
+    objects.remove(INSTANCE, Key("ConfigMap", "here", "other-1"))
+    existing.clear()
+    objects.discard_bodies(INSTANCE)
+    objects.handle_event("ConfigMap", owned("other-2", 1, uid="u2"))
+    assert len(objects.records(INSTANCE)) == 1
+
+
 def test_a_read_that_is_newer_than_the_cache_is_an_event() -> None:
     objects, recorded = cache(exists=False)
     objects.handle_event("ConfigMap", owned("x-lock", 1))
