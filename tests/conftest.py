@@ -19,19 +19,7 @@ settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
 # The longest files run first, so that none of them is still running when the other workers are done.
-_FIRST = (
-    "tests/node/",
-    "tests/cluster/test_adoption.py",
-    "tests/cluster/test_leader_election.py",
-    "tests/cluster/test_webhooks_registration.py",
-    "tests/cluster/test_tls_cert_manager",
-    "tests/cluster/test_situations.py",
-    "tests/docs/",
-    "tests/cluster/",
-    "tests/image/",
-    "tests/programs/",
-    "tests/console/",
-)
+_FIRST = ("tests/node/", "tests/docs/", "tests/cluster/", "tests/image/", "tests/console/", "tests/programs/")
 
 # They start their own node, or none. Other workers can run them.
 _WITHOUT_SHARED_NODE = ("tests/node/test_demo.py", "tests/node/test_requirements.py")
