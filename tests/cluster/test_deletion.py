@@ -167,7 +167,7 @@ def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None
         lambda: scenario.live(cr)["metadata"]["finalizers"] == hold, what="the object of the operator is deleted"
     )
     scenario.wait_for_no_objects(cr)
-    scenario.wait_for_reason(cr, "Deleting", "finalizers example.com/hold")
+    scenario.wait_for_reason(cr, "Deleting", "finalizer example.com/hold")
     mark = scenario.plane.audit_mark()
     for obj in scenario.owned_objects(cr):
         scenario.annotate(obj, nudge="1")
