@@ -30,8 +30,8 @@ else
 	@$(BIN)/python -m tests.cluster.demo --platform $(PLATFORM)
 endif
 
-# Tests on a cluster wait for half of their time, so they use two processes more than the two processors of CI.
-test: WORKERS ?= 4
+# Tests on a cluster wait for half of their time, so they use more processes than the two processors of CI.
+test: WORKERS ?= 5
 test: venv ## run everything that CI checks; COVERAGE=yes also measures branch coverage
 	@WORKERS=$(WORKERS) PYTEST_ARGS="$(PYTEST_ARGS)" COVERAGE=$(COVERAGE) .ci/test
 
