@@ -105,7 +105,7 @@ def test_the_log_has_no_queries_and_no_headers_but_the_agents_name() -> None:
     assert "$uri" in log_format
     for leak in ("$request ", '$request"', "$request_uri", "$args", "$http_referer", "$http_x"):
         assert leak not in log_format
-    assert "    error_log stderr crit;\n" in text
+    assert "    error_log stderr alert;\n" in text
 
 
 def test_only_on_openshift_users_pass_through_the_gateway() -> None:
