@@ -14,6 +14,7 @@ import yaml
 
 from ..kube import kubeconfig
 from ..kube.connection import Connection
+from ..kube.credential_plugin import credentials
 from ..kube.errors import LoginError
 from ..kube.http_proxy import proxy_for
 from .tls_context import tls_context
@@ -99,6 +100,8 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
     if not cluster.get("server"):
         raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server")
     _check_impersonation(user, name)
+    if plugin := user.pop("exec", None):
+        user |= await credentials(plugin, cluster, f"context {name!r} of the kubeconfig")
     if set(user) - _SIMPLE_USER_FIELDS - _IMPERSONATION.keys():
         configuration, authorization = await kubeconfig.configuration_of_library(name)
         files = {"client-certificate": configuration.cert_file, "client-key": configuration.key_file}

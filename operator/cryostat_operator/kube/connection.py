@@ -1,7 +1,7 @@
 """The address of the API server and the credentials for it: of the pod's ServiceAccount, or from KUBECONFIG.
 
-kopf's own login functions read tokens and certificates. For all else, such as credential plugins and OpenID Connect,
-the official client library is loaded.
+kopf's own login functions read tokens and certificates. For all else, such as OpenID Connect, the official client
+library is loaded.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import datetime
 import os
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from . import kubeconfig
+from .credential_plugin import credentials
 from .errors import LoginError
 from .http_proxy import proxy_for
 
@@ -88,8 +90,13 @@ async def connect() -> Connection:
     if info:
         return Connection(info, rotates=True)
     try:
-        if _needs_library():
-            info = await _with_library()
+        config = kubeconfig.merged(kubeconfig.files())
+        user = kubeconfig.user_of(config, config["current"])
+        _check_impersonation(user, config["current"])
+        if user.get("exec"):
+            info = await _with_plugin(config, user)
+        elif set(user) - _KOPF_USER_FIELDS:
+            info = await _with_library(config["current"])
         else:
             info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
         if info is not None and info.server:
@@ -113,27 +120,38 @@ def _service_account() -> kopf.ConnectionInfo | None:
     return replace(info, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-def _needs_library() -> bool:
-    """Whether the current user has a field that kopf does not read, such as `exec`.
-
-    Raises:
-        LoginError: the user has a field that makes requests act as another user. Neither kopf nor the library uses it.
-    """
-    config = kubeconfig.merged(kubeconfig.files())
-    user = kubeconfig.user_of(config, config["current"])
+def _check_impersonation(user: Mapping[str, Any], context: str) -> None:
+    """Refuse fields that make requests act as another user. Neither kopf nor the library uses them."""
     for field in kubeconfig.IMPERSONATION:
         if user.get(field):
             raise LoginError(
-                f"the user of context {config['current']!r} of the kubeconfig has {field}, which the operator does not "
+                f"the user of context {context!r} of the kubeconfig has {field}, which the operator does not "
                 "support; use the credentials of the ServiceAccount or user that it should act as"
             )
-    return bool(set(user) - _KOPF_USER_FIELDS)
 
 
-async def _with_library() -> kopf.ConnectionInfo:
+async def _with_plugin(config: Mapping[str, Any], user: Mapping[str, Any]) -> kopf.ConnectionInfo:
     from .kopf_import import kopf
 
-    configuration, authorization = await kubeconfig.configuration_of_library(None)
+    context = config["contexts"][config["current"]]
+    cluster = config["clusters"].get(context.get("cluster")) or {}
+    found = await credentials(user["exec"], cluster, f"context {config['current']!r} of the kubeconfig")
+    return kopf.ConnectionInfo(
+        server=str(cluster.get("server") or ""),
+        ca_path=None if cluster.get("certificate-authority-data") else cluster.get("certificate-authority"),
+        ca_data=cluster.get("certificate-authority-data"),
+        insecure=cluster.get("insecure-skip-tls-verify"),
+        certificate_data=found.get("client-certificate-data"),
+        private_key_data=found.get("client-key-data"),
+        token=found.get("token"),
+        proxy_url=cluster.get("proxy-url"),
+    )
+
+
+async def _with_library(context: str) -> kopf.ConnectionInfo:
+    from .kopf_import import kopf
+
+    configuration, authorization = await kubeconfig.configuration_of_library(context)
     return kopf.ConnectionInfo(
         server=str(configuration.host),
         ca_path=configuration.ssl_ca_cert,

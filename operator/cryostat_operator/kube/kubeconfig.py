@@ -1,4 +1,4 @@
-"""Reads the kubeconfig as kubectl does. The official client library runs credential plugins and OpenID Connect."""
+"""Reads the kubeconfig as kubectl does. The official client library is used for OpenID Connect."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def merged(found: list[Path]) -> dict[str, Any]:
         for plural in ("clusters", "users", "contexts"):
             for entry in document.get(plural) or ():
                 content = entry.get(plural[:-1]) or {}
-                config[plural].setdefault(entry["name"], _absolute(content, file.parent))
+                config[plural].setdefault(entry["name"], _absolute(content, file.parent.absolute()))
     return config
 
 
@@ -57,7 +57,12 @@ def _document(file: Path) -> dict[str, Any]:
 
 def _absolute(content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     names = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-    return {key: str(directory / value) if key in names and value else value for key, value in content.items()}
+    found = dict(content) | {key: str(directory / content[key]) for key in names if content.get(key)}
+    plugin = content.get("exec") or {}
+    command = str(plugin.get("command") or "")
+    if os.sep in command:  # any other command is searched on the PATH
+        found["exec"] = {**plugin, "command": str(directory / command)}
+    return found
 
 
 def user_of(config: Mapping[str, Any], context: str) -> dict[str, Any]:
@@ -66,24 +71,24 @@ def user_of(config: Mapping[str, Any], context: str) -> dict[str, Any]:
     return dict(config["users"].get(found.get("user")) or {})
 
 
-async def configuration_of_library(context: str | None) -> tuple[Any, str]:
-    """Ask the Kubernetes client for what needs a credential plugin or OpenID Connect.
+async def configuration_of_library(context: str) -> tuple[Any, str]:
+    """Ask the Kubernetes client for what needs OpenID Connect.
 
     Args:
-        context: name of a context of the kubeconfig; the current one if None.
+        context: name of a context of the kubeconfig.
 
     Returns:
         The `Configuration` of the library, and the header `Authorization`. The header is empty if the user has a
         client certificate instead.
 
     Raises:
-        LoginError: the context cannot be used, or its plugin returned no credentials.
+        LoginError: the context cannot be used, or its `auth-provider` returned no credentials.
     """
     from kubernetes.aio import config
     from kubernetes.aio.client import Configuration
 
     configuration = Configuration()
-    subject = "KUBECONFIG cannot be used" if context is None else f"context {context!r} of the kubeconfig"
+    subject = f"context {context!r} of the kubeconfig"
     try:
         await config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=os.environ.get("KUBECONFIG") or None, context=context, client_configuration=configuration
@@ -92,7 +97,8 @@ async def configuration_of_library(context: str | None) -> tuple[Any, str]:
         raise LoginError(f"{subject}: {error}") from None
     authorization = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
     if not authorization and not configuration.cert_file:
-        # The library only logs why a plugin failed.
-        command = "kubectl get namespaces" if context is None else f"kubectl --context {context} get namespaces"
-        raise LoginError(f"{subject}: its credential plugin returned no credentials; `{command}` shows why")
+        raise LoginError(
+            f"{subject}: its user has no credentials that can be used; "
+            f"`kubectl --context {context} get namespaces` shows why"
+        )
     return configuration, authorization

@@ -129,17 +129,26 @@ async def test_a_credential_plugin_without_credentials_is_reported(
     with pytest.raises(LoginError) as error:
         await log_in()
     assert str(error.value) == (
-        "context 'a' of the kubeconfig: its credential plugin returned no credentials; "
-        "`kubectl --context a get namespaces` shows why"
+        "context 'a' of the kubeconfig: its credential plugin cat returned no credentials: "
+        "its output has neither a token nor a certificate"
     )
 
 
-async def test_an_unusable_context_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file, missing = kubeconfig(tmp_path / "config", {"exec": {"command": "plugin"}}), tmp_path / "ca.crt"
+async def test_a_context_that_the_library_cannot_use_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    user = {"auth-provider": {"name": "other"}}
+    file, missing = kubeconfig(tmp_path / "config", user), tmp_path / "ca.crt"
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(LoginError) as error:
+        await log_in()
+    assert str(error.value) == (
+        "context 'a' of the kubeconfig: its user has no credentials that can be used; "
+        "`kubectl --context a get namespaces` shows why"
+    )
     config = yaml.safe_load(file.read_text())
     config["clusters"][0]["cluster"]["certificate-authority"] = str(missing)
     file.write_text(yaml.safe_dump(config))
-    monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(LoginError) as error:
         await log_in()
     assert str(error.value) == f"context 'a' of the kubeconfig: File does not exists: {missing}"

@@ -52,8 +52,10 @@ async def test_the_address_comes_from_the_variables_of_the_kubelet(monkeypatch: 
     [
         ("words", "the file .* is not a kubeconfig"),
         (
-            "current-context: a\nusers: [{name: a, user: {exec: {}}}]\ncontexts: [{name: a, context: {user: a}}]",
-            "KUBECONFIG cannot be used: Invalid kube-config file",
+            "current-context: a\n"
+            "users: [{name: a, user: {exec: {args: []}}}]\n"
+            "contexts: [{name: a, context: {user: a}}]",
+            "^context 'a' of the kubeconfig: exec of its user needs command and an apiVersion",
         ),
         (
             "current-context: a\n"
@@ -95,23 +97,27 @@ async def test_a_user_who_acts_as_another_one_is_refused(
     )
 
 
-async def test_a_credential_plugin_without_credentials_is_reported(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    file = tmp_path / "config"
-    plugin = "{apiVersion: client.authentication.k8s.io/v1, command: /dev/null/no-such-program}"
-    file.write_text(
+async def test_credentials_of_a_plugin_beside_the_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The current context is that of the first file that has one."""
+    plugin = tmp_path / "plugin"
+    status = '{"token": "t", "clientCertificateData": "c", "clientKeyData": "k"}'
+    plugin.write_text(
+        "#!/bin/sh\n"
+        f"""echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {status}}}'"""
+    )
+    plugin.chmod(0o755)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text(
         "current-context: a\n"
-        "clusters: [{name: a, cluster: {server: 'https://a'}}]\n"
-        f"users: [{{name: a, user: {{exec: {plugin}}}}}]\n"
+        "clusters: [{name: a, cluster: {server: 'https://a', certificate-authority: ca.crt}}]\n"
+        "users: [{name: a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}}}]\n"
         "contexts: [{name: a, context: {cluster: a, user: a}}]"
     )
-    monkeypatch.setenv("KUBECONFIG", str(file))
-    with pytest.raises(LoginError) as error:
-        await connection.connect()
-    assert str(error.value) == (
-        "KUBECONFIG cannot be used: its credential plugin returned no credentials; `kubectl get namespaces` shows why"
-    )
+    two.write_text("current-context: b")
+    monkeypatch.setenv("KUBECONFIG", f"{one}:{two}")
+    info = (await connection.connect()).for_kopf(timedelta(minutes=1))
+    assert (info.server, info.token, info.ca_path) == ("https://a", "t", str(tmp_path / "ca.crt"))
+    assert (info.certificate_data, info.private_key_data) == ("Yw==", "aw==")
 
 
 async def test_the_credential_plugin_of_another_user_is_not_needed(

@@ -24,6 +24,19 @@ def test_the_first_entry_of_a_name_takes_precedence(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
+    ("command", "expected"),
+    [("./plugin", "{}/plugin"), ("bin/plugin", "{}/bin/plugin"), ("/bin/plugin", "/bin/plugin"), ("plugin", "plugin")],
+)
+def test_the_path_of_a_credential_plugin_is_relative_to_its_kubeconfig(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config").write_text(f"users: [{{name: u, user: {{exec: {{command: {command}, args: [./a]}}}}}}]")
+    plugin = kubeconfig.merged([Path("config")])["users"]["u"]["exec"]
+    assert plugin == {"command": expected.format(tmp_path), "args": ["./a"]}
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"- a", "the file {} is not a kubeconfig"),
