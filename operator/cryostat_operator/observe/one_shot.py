@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..api.v1beta2 import Cryostat
@@ -19,14 +19,15 @@ from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj
 from ..plan.model.managed_fields import trim
 from ..plan.model.owned_names import possible_keys
-from ..plan.model.snapshot import ContentSummary, IngressClasses, NamespaceState, ReferenceData, Snapshot
+from ..plan.model.snapshot import ContentSummary, ReferenceData, Snapshot
 from ..plan.planner import Desired, build
 from ..settings import Settings
-from .api_server import ApiServerEndpoints
-from .authentication import AuthenticationStore, authentication_type
-from .ingress_classes import IngressClassStore, ingress_classes
-from .planning import has_ingress_spec
+from . import readable
+from .authentication import authentication_type
 from .records import reference_summary
+
+# Kinds without whose objects a plan is another one.
+_DECISIVE_KINDS = frozenset({"Secret", "ConfigMap", "PersistentVolumeClaim", "Deployment"})
 
 
 class OneShotReader:
@@ -34,11 +35,15 @@ class OneShotReader:
 
     Attributes:
         assumptions: what the user may not read, and what is assumed instead: one sentence each.
+        unread: objects that the user may not read.
     """
 
-    def __init__(self, snapshot: Snapshot, assumptions: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, snapshot: Snapshot, assumptions: tuple[str, ...] = (), unread: Collection[Key] = frozenset()
+    ) -> None:
         self._snapshot = snapshot
         self.assumptions = assumptions
+        self.unread = unread
 
     @classmethod
     async def create(cls, client: Client, cryostat: Cryostat, settings: Settings) -> OneShotReader:
@@ -49,28 +54,30 @@ class OneShotReader:
         """
         instance_key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
-        apis = await _served_kinds(client)
-        endpoints = await _api_server_endpoints(client)
+        apis = await readable.served_kinds(client)
         forbidden: dict[str, str] = {}
-        authentication = await _authentication(client, forbidden) if "Route" in apis else {}
+        endpoints = await readable.api_server_endpoints(client, forbidden)
+        authentication = await readable.authentication(client, forbidden) if "Route" in apis else {}
         snapshot = Snapshot(
             openshift=settings.force_openshift or "Route" in apis,
             apis=apis,
-            namespaces=await _namespaces(client, {instance_key.namespace, *targets}),
+            namespaces=await readable.namespaces(client, {instance_key.namespace, *targets}, forbidden),
             api_server=endpoints.addresses,
             api_server_ports=endpoints.ports,
             authentication_type=authentication_type(authentication),
             authentication_missing=authentication is None,
-            ingress_classes=await _ingress_classes(client, cryostat, forbidden) if "Route" not in apis else None,
+            ingress_classes=await readable.ingress_classes(client, cryostat, forbidden)
+            if "Route" not in apis
+            else None,
         )
         desired = build(cryostat, snapshot, settings)
         owned = _possible_objects(desired)
         referenced = {Key(reference.kind, instance_key.namespace, reference.name) for reference in desired.references}
-        objects = await _read(client, owned | referenced)
+        objects, unread = await _read(client, owned, referenced, forbidden)
         former = await _former_objects(client, desired, owned | referenced, forbidden)
         snapshot = _with_objects(snapshot, desired, owned, objects)
         assumptions = tuple(f"You may not read {what}: {assumed}." for what, assumed in forbidden.items())
-        return cls(replace(snapshot, live={**former, **snapshot.live}), assumptions)
+        return cls(replace(snapshot, live={**former, **snapshot.live}), assumptions, unread)
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
@@ -119,17 +126,39 @@ async def _get_if_allowed(client: Client, key: Key, forbidden: dict[str, str]) -
     except ApiError as error:
         if error.status != 403:
             raise
-        where = f" in namespace {key.namespace}" if key.namespace else ""
-        forbidden[f"{KINDS[key.kind].plural}{where}"] = (
-            "former objects of this kind that would be deleted are not shown"
-        )
+        forbidden.setdefault(_objects_of_kind(key), "former objects of this kind that would be deleted are not shown")
         return None
 
 
-async def _read(client: Client, keys: Iterable[Key]) -> dict[Key, Obj | None]:
-    ordered = sorted(keys)
-    objects = await asyncio.gather(*(client.get_or_none(key) for key in ordered))
-    return dict(zip(ordered, objects, strict=True))
+def _objects_of_kind(key: Key) -> str:
+    return f"{KINDS[key.kind].plural}{f' in namespace {key.namespace}' if key.namespace else ''}"
+
+
+async def _read(
+    client: Client, owned: Collection[Key], referenced: Collection[Key], forbidden: dict[str, str]
+) -> tuple[dict[Key, Obj | None], set[Key]]:
+    """Read objects.
+
+    Returns:
+        The objects, None for one that does not exist, and the keys of owned ones that the user may not read.
+
+    Raises:
+        ApiError: something cannot be read. The plan depends on Secrets and ConfigMaps, and on claims.
+    """
+    ordered, unread = sorted({*owned, *referenced}), set()
+
+    async def read(key: Key) -> Obj | None:
+        try:
+            return await client.get_or_none(key)
+        except ApiError as error:
+            if error.status != 403 or key.kind in _DECISIVE_KINDS:
+                raise
+            unread.add(key)
+            forbidden[_objects_of_kind(key)] = "changes of these objects are not shown"
+            return None
+
+    objects = await asyncio.gather(*(read(key) for key in ordered))
+    return dict(zip(ordered, objects, strict=True)), unread
 
 
 def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects: Mapping[Key, Obj | None]) -> Snapshot:
@@ -156,60 +185,3 @@ def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects
     ca = certificates.get(Key("Secret", instance_key.namespace, names.ca_secret(*instance_key)))
     pem = ca.pem if ca else None
     return replace(snapshot, data=data, live=live, certificates=certificates, ca_certificate=pem)
-
-
-async def _served_kinds(client: Client) -> frozenset[str]:
-    served = set()
-    for kind in KINDS.values():
-        response = await client.get_or_none(f"/{'apis' if kind.group else 'api'}/{kind.api_version}")
-        resources = (response or {}).get("resources") or ()
-        if any(resource["name"] == kind.plural for resource in resources):
-            served.add(kind.kind)
-    return frozenset(served)
-
-
-async def _api_server_endpoints(client: Client) -> ApiServerEndpoints:
-    store = ApiServerEndpoints(lambda: None)
-    query = {"labelSelector": ApiServerEndpoints.SOURCE.selector}
-    response = await client.request("GET", ApiServerEndpoints.SOURCE.path, params=query)
-    for obj in response.get("items") or ():
-        store.upsert(obj)
-    return store
-
-
-async def _authentication(client: Client, forbidden: dict[str, str]) -> Obj | None:
-    """`Authentication/cluster` of OpenShift: None if it does not exist, empty if the user may not read it."""
-    try:
-        return await client.get_or_none(AuthenticationStore.PATH)
-    except ApiError as error:
-        if error.status != 403:
-            raise
-        forbidden["Authentication/cluster"] = "it is assumed that users can log in with OpenShift accounts"
-        return {}
-
-
-async def _ingress_classes(client: Client, cryostat: Cryostat, forbidden: dict[str, str]) -> IngressClasses | None:
-    """The IngressClasses; None where the Cryostat has no Ingress, or the user may not read them."""
-    if not has_ingress_spec(cryostat):
-        return None
-    try:
-        response = await client.request("GET", IngressClassStore.PATH)
-    except ApiError as error:
-        if error.status not in (403, 404):
-            raise
-        if error.status == 403:
-            forbidden["IngressClasses"] = "it is assumed that the IngressClass of the Cryostat exists"
-        return None
-    return ingress_classes(response.get("items") or [])
-
-
-async def _namespaces(client: Client, requested: Iterable[str]) -> dict[str, NamespaceState]:
-    found = {}
-    for name in sorted(requested):
-        namespace = await client.get_or_none(f"/api/v1/namespaces/{name}")
-        if namespace is None:
-            continue
-        metadata = namespace["metadata"]
-        annotations = metadata.get("annotations") or {}
-        found[name] = NamespaceState("deletionTimestamp" in metadata, annotations, metadata["uid"])
-    return found

@@ -50,7 +50,8 @@ async def difference(client: Client, cryostat: Cryostat, settings: Settings) -> 
         _, plan = await plan_for(cryostat, reader, completed)
     lines: list[str] = []
     for change in diff(plan, snapshot, cryostat.metadata.get("uid", "")).changes:
-        lines += _unified_diff(change, snapshot.live.get(change.key))
+        if change.key not in reader.unread:
+            lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
         lines.append(f"# {problem.reason}: {problem.message}\n")
     return Difference("".join(lines), reader.assumptions)

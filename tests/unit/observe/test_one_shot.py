@@ -9,10 +9,10 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.authentication import AuthenticationStore
-from cryostat_operator.observe.one_shot import OneShotReader, _ingress_classes, _with_objects
+from cryostat_operator.observe.one_shot import OneShotReader, _with_objects
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
-from cryostat_operator.plan.model.snapshot import IngressClasses, Snapshot
+from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
@@ -58,39 +58,6 @@ def test_a_secret_that_the_spec_names_is_used() -> None:
     assert found.live == {}
 
 
-class Classes(ApiServer):
-    """Answers the list of IngressClasses with a status of its own."""
-
-    status = 200
-
-    async def request(self, method: str, path: str, **more: Any) -> Obj:
-        if self.status != 200:
-            raise ApiError(self.status, "", path)
-        return {"items": [{"metadata": {"name": "web"}, "spec": {"controller": "example.com/c"}}]}
-
-
-WEB: dict[str, Any] = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": []}}}}
-
-
-@pytest.mark.parametrize(
-    ("spec", "status", "expected"),
-    [
-        (WEB, 200, IngressClasses({"web": "example.com/c"})),
-        (WEB, 403, None),
-        ({}, 500, None),
-    ],
-)
-async def test_ingress_classes_are_read_for_an_ingress(
-    spec: dict[str, Any], status: int, expected: IngressClasses | None
-) -> None:
-    server = Classes()
-    server.status = status
-    forbidden: dict[str, str] = {}
-    assert await _ingress_classes(server, cryostat(spec), forbidden) == expected
-    assumed = {"IngressClasses": "it is assumed that the IngressClass of the Cryostat exists"}
-    assert forbidden == (assumed if status == 403 else {})
-
-
 class Platform(ApiServer):
     """Serves Routes if `routes`, and answers the request for `Authentication/cluster` with `status`."""
 
@@ -133,10 +100,3 @@ async def test_a_failure_to_read_the_authentication_of_openshift_is_raised() -> 
     server.status = 500
     with pytest.raises(ApiError):
         await OneShotReader.create(server, cryostat(), Settings())
-
-
-async def test_a_failure_to_read_ingress_classes_is_raised() -> None:
-    server = Classes()
-    server.status = 500
-    with pytest.raises(ApiError):
-        await _ingress_classes(server, cryostat(WEB), {})

@@ -144,3 +144,22 @@ async def test_former_objects_that_the_user_may_not_read_are_left_out(status: in
         "You may not read deployments in namespace here: former objects of this kind that would be deleted are not "
         "shown.",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "raised"), [("Service", "sample-storage", False), ("Secret", "sample-storage", True)]
+)
+async def test_an_object_that_the_user_may_not_read_is_not_shown_as_new(kind: str, name: str, raised: bool) -> None:
+    """A plan without the content of a Secret would be another one."""
+    server = Served()
+    key = Key(kind, "here", name)
+    before, _ = await difference(server, in_file(), Settings(service_tls=False))
+    assert f"# create {key}\n" in before
+    server.hook = lambda method, path, body: ApiError(403, "", path) if path == path_of(key) else None
+    if raised:
+        with pytest.raises(ApiError, match=path_of(key)):
+            await shown(server)
+        return
+    text, assumptions = await difference(server, in_file(), Settings(service_tls=False))
+    assert f"# create {key}\n" not in text
+    assert assumptions == ("You may not read services in namespace here: changes of these objects are not shown.",)
