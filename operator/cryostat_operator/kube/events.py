@@ -42,7 +42,7 @@ class EventRecorder:
         self._recorded_once: dict[str, None] = {}  # digests, the oldest first
 
     async def record_all(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
-        """Record an event for each cause that is new since the last call.
+        """Record an event for each cause that is new: it was in no call since the last one of `retain` without it.
 
         A cause is identified by `event_digest`. In the first call after the operator started, the conditions in the
         status of the Cryostat and the events in the cluster decide what is new, see `_is_recorded`.
@@ -65,7 +65,16 @@ class EventRecorder:
             if recorded[digest] and problem.reason in COMPONENT_REASONS:
                 self._remember(digest)
             included |= {event_digest(cryostat, each) for each in problem.included}
-        self._recorded[instance_key] = uid, frozenset(digest for digest, done in recorded.items() if done) | included
+        done = frozenset(digest for digest, done in recorded.items() if done)
+        self._recorded[instance_key] = uid, (earlier or frozenset()) | done | included
+
+    def retain(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
+        """Forget the events of all causes but these: a cause that comes back increments the count of its event."""
+        metadata = cryostat["metadata"]
+        instance_key = InstanceKey(metadata["namespace"], metadata["name"])
+        uid, digests = self._recorded.get(instance_key, ("", frozenset[str]()))
+        named = [each for problem in problems for each in (problem, *problem.included)]
+        self._recorded[instance_key] = uid, digests & {event_digest(cryostat, each) for each in named}
 
     async def record(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event about a change, on a Cryostat or another object."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from .components import user_login
 from .database_keys import KEYS
 from .instance import Instance
@@ -23,7 +26,7 @@ def references(instance: Instance, plan: Plan) -> Condition | None:
     needed = [each for each in plan.references if not each.optional and not _is_planned(instance, plan, each)]
     missing = [each for each in needed if _lack(plan, each)]
     if missing:
-        text = all_of([_missing(instance, plan, each) for each in missing])
+        text = all_of(_missing(instance, plan, missing))
         return condition(kind, _reason(instance, plan, missing[0]), text, good=False)
     unknown = [f"{each.kind} {each.name}" for each in needed if (each.kind, each.name) not in plan.data]
     if unknown:
@@ -48,18 +51,29 @@ def _lack(plan: Plan, reference: Reference) -> str:
     return f"lacks the {counted('key', missing)}" if missing else ""
 
 
-def _missing(instance: Instance, plan: Plan, reference: Reference) -> str:
-    """A sentence about a Secret or ConfigMap that the pods need, and where its cause is."""
-    what = f"{reference.kind} {reference.name}"
-    if Key(reference.kind, instance.namespace, reference.name) in plan.requests:
-        other = "The operator generates it; see Ready for the cause if this lasts"
-    elif reference.name == instance.database_secret:
-        other = "See DatabaseKeysReady for the cause"
-    elif reference.name in certificate_names(instance):
-        other = "See TLSSetupComplete for the cause"
-    else:
-        other = "See Ready for the cause"
-    return message(what, _lack(plan, reference), remedy=other)
+def _missing(instance: Instance, plan: Plan, references: Sequence[Reference]) -> list[str]:
+    """Sentences about Secrets and ConfigMaps that the pods need: one for all that lack the same for the same cause."""
+    groups: dict[tuple[str, bool, str], list[Reference]] = {}
+    for each in references:
+        generated = Key(each.kind, instance.namespace, each.name) in plan.requests
+        groups.setdefault((_lack(plan, each), generated, _place_of_cause(instance, each)), []).append(each)
+    texts = []
+    for (lack, generated, place), found in groups.items():
+        one = len(found) == 1
+        if generated:
+            other = f"The operator generates {'it' if one else 'them'}; see Ready for the cause if this lasts"
+        else:
+            other = f"See {place} for the cause"
+        predicate = lack if one else re.sub("^does not", "do not", re.sub("^lacks", "lack", lack))
+        texts.append(message(enumeration([f"{each.kind} {each.name}" for each in found]), predicate, remedy=other))
+    return texts
+
+
+def _place_of_cause(instance: Instance, reference: Reference) -> str:
+    """The condition that has the cause for which a Secret or ConfigMap does not exist or lacks a key."""
+    if reference.name == instance.database_secret:
+        return "DatabaseKeysReady"
+    return "TLSSetupComplete" if reference.name in certificate_names(instance) else "Ready"
 
 
 def _reason(instance: Instance, plan: Plan, reference: Reference) -> Reason:

@@ -42,10 +42,13 @@ class StatusWriter:
             return False
         # Events first: whether one is new is decided by the conditions that were written before.
         actionable = [problem for problem in problems_of(plan, report) if problem.actionable]
-        await self.record(body, [*actionable, *lasting, *plan.warnings])
+        causes = [*actionable, *lasting, *plan.warnings]
+        await self.record(body, causes)
         for event in events:
             await self._events.record(body, event)
         await self.patch(body, status_for(instance, plan, report, now()))
+        # Last: if the status may not be written, that is a cause which has not ended.
+        self._events.retain(body, causes)
         return True
 
     async def write_failure(self, body: Obj, problem: Problem) -> None:
@@ -69,7 +72,7 @@ class StatusWriter:
         await self.patch(body, {**status, **deleting})
 
     async def record(self, body: Obj, problems: Sequence[Problem]) -> None:
-        """Record an event for each problem that is new since the last call."""
+        """Record an event for each problem that is new."""
         await self._events.record_all(body, problems)
 
     async def patch(self, body: Obj, status: Obj) -> None:

@@ -55,7 +55,9 @@ def cryostat(*conditions: tuple[str, str, str]) -> Obj:
 
 
 def record(recorder: EventRecorder, body: Obj, *problems: Problem) -> None:
+    """Record the events of a run that ends with the write of the status."""
     asyncio.run(recorder.record_all(body, problems))
+    recorder.retain(body, problems)
 
 
 @pytest.fixture
@@ -82,6 +84,17 @@ def test_a_repeated_cause_is_counted(events: Events, restart: Callable[[], Event
     record(recorder, cryostat())
     record(recorder, cryostat(), MISSING)
     assert events.count(MISSING) == 2
+
+
+def test_causes_last_until_the_status_was_written(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    recorder = restart()
+    for _ in range(3):
+        asyncio.run(recorder.record_all(cryostat(), [MISSING]))
+        asyncio.run(recorder.record_all(cryostat(), [REFUSED]))  # the refusal of the status
+    assert (events.count(MISSING), events.count(REFUSED), events.requests) == (1, 1, ["POST", "POST"])
+    recorder.retain(cryostat(), [MISSING])
+    asyncio.run(recorder.record_all(cryostat(), [MISSING, REFUSED]))
+    assert (events.count(MISSING), events.count(REFUSED)) == (1, 2)
 
 
 def test_another_cryostat_of_the_same_name_has_its_own_causes(

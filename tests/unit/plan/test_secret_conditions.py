@@ -83,6 +83,16 @@ def test_lost_keys_of_the_database_are_explained_by_another_condition() -> None:
     )
 
 
+def test_secrets_that_lack_the_same_are_one_sentence() -> None:
+    state = settled()
+    for name in ("sample-storage", "sample-basic-auth", "sample-oauth2-cookie"):
+        state.without_data("Secret", name)
+    assert condition(state, "ReferencesResolved")["message"] == (
+        "Secret sample-basic-auth, Secret sample-oauth2-cookie and Secret sample-storage do not exist. "
+        "The operator generates them; see Ready for the cause if this lasts."
+    )
+
+
 def test_a_secret_that_two_deployments_miss_is_named_once_next_to_other_problems() -> None:
     templates = {"eventTemplates": [{"configMapName": "absent", "filename": "a.jfc"}]}
     state = settled({"databaseOptions": {"secretName": "mine"}, **templates})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.conditions import Report
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile import status_writer
+from cryostat_operator.reconcile.failures import forbidden
 from tests.unit.cluster_state import ClusterState, settled
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
 
@@ -105,3 +107,17 @@ async def test_a_lasting_cause_is_an_event_once(cluster: Cluster, state: Cluster
     for _ in range(2):
         assert await cluster.status.write(state.instance, state.plan, Report(), [crash], [])
     assert [message for reason, message in cluster.events() if reason == "ContainerCrashed"] == [crash.message]
+
+
+async def test_a_status_that_may_not_be_written_is_one_event(cluster: Cluster, state: ClusterState) -> None:
+    body = cluster.cryostat()
+    denied = ApiError(403, "Forbidden", "no")
+    cluster.server.hook = lambda _method, path, _body: denied if path.endswith("/status") else None
+    for _ in range(3):
+        with pytest.raises(ApiError):
+            await write(cluster, state, REFUSED)
+        with pytest.raises(ApiError):
+            await cluster.status.write_failure(body, forbidden(denied, "here"))
+    found = cluster.server._objects.items()
+    counts = {obj["reason"]: obj["count"] for path, obj in found if path.plural == "events"}
+    assert counts == {"QuotaExceeded": 1, "LoginGenerated": 1, "Forbidden": 1}

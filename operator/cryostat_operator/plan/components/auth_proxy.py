@@ -61,7 +61,8 @@ def warnings(instance: Instance) -> tuple[Problem, ...]:
     The file blocks nothing: a proxy that runs has accepted it.
     """
     reason, text = user_login.authentication(instance)
-    named = reason in (Reason.LOGIN_GENERATED, Reason.LOGIN_FILE_INVALID)
+    is_generated = reason == Reason.LOGIN_GENERATED and instance.live("Secret", instance.generated_login_secret or "")
+    named = is_generated or reason == Reason.LOGIN_FILE_INVALID
     return (Problem(NAME, reason, text),) if named else ()
 
 

@@ -11,6 +11,7 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from ..model.requests import CertificateRequest
 from . import specs
 from .specs import NAME, CertificateSpec
@@ -78,7 +79,5 @@ def _password_missing(instance: Instance, request: CertificateRequest) -> Proble
     content = instance.snapshot.data.get(("Secret", secret.name))
     if content and not content.missing([key]):
         return None
-    return specs.waiting_for_certificate(
-        f"The keystore in Secret {instance.namespace}/{request.key.name} waits for its password, in Secret "
-        f"{secret.name}."
-    )
+    text = f"The keystore in {request.key} waits for its password, in Secret {secret.name}."
+    return Problem(NAME, Reason.SECRET_PENDING, text)

@@ -14,6 +14,7 @@ from tests.unit.cluster_state import (
     NAMESPACE,
     ClusterState,
     container,
+    cryostat,
     environment,
     find,
     mounts,
@@ -51,6 +52,12 @@ def test_by_default_a_login_is_generated_and_required() -> None:
     }
     assert variables({})["OAUTH2_PROXY_HTPASSWD_FILE"] == f"{SECRETS}/htpasswd"
     assert variables({})["OAUTH2_PROXY_SKIP_AUTH_ROUTES"] == HEALTH_ONLY
+
+
+def test_a_generated_login_is_announced_when_it_exists() -> None:
+    """A quota may refuse the Secret."""
+    assert reasons(settled().plan.warnings) == {"LoginGenerated"}
+    assert reasons(ClusterState(cryostat()).plan.warnings) == set()
 
 
 def test_only_the_hash_of_the_generated_password_is_mounted() -> None:

@@ -29,3 +29,15 @@ def test_a_long_message_is_cut() -> None:
 def test_control_characters_are_escaped() -> None:
     found = condition("Ready", Reason.INVALID, "a\nReady: True\x1b[2J", good=False)
     assert found["message"] == "a Ready: True\\x1b[2J"
+
+
+def test_objects_that_cannot_be_written_for_one_cause_are_one_sentence() -> None:
+    def problem(name: str, cause: str) -> Problem:
+        key = f"Secret here/{name}"
+        return Problem("core", Reason.QUOTA_EXCEEDED, f"{key} cannot be written: {cause}. Raise it.", dedup_key=key)
+
+    found = failed("Reconciled", [problem("a", "too much"), problem("b", "other"), problem("c", "too much")])
+    assert found["message"] == (
+        "Secret here/a and Secret here/c cannot be written: too much. Raise it. "
+        "Secret here/b cannot be written: other. Raise it."
+    )

@@ -35,7 +35,7 @@ def test_the_ca_signs_itself_and_all_others() -> None:
 def test_keystores_wait_for_their_password() -> None:
     plan = built_in.build(state().instance)
     [blocked] = plan.blocked
-    assert (blocked.key, blocked.problem.reason) == (KEYSTORE, "WaitingForCertificate")
+    assert (blocked.key, blocked.problem.reason) == (KEYSTORE, "SecretPending")
     assert KEYSTORE not in requests(state())
     assert blocked.problem.message == (
         f"The keystore in Secret here/{KEYSTORE.name} waits for its password, in Secret sample-keystore."
