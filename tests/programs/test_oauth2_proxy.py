@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
+from cryostat_operator.api.constants import ANNOTATION_LOGIN_HASH
 from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS, HeaderRule
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key, Obj
@@ -22,7 +23,7 @@ from tests.cluster.processes import Child, listening
 from tests.programs.pod import Container, Data, planned, secrets
 from tests.programs.test_nginx import RECEIVED
 from tests.programs.test_nginx import application as application
-from tests.unit.cluster_state import NAME, NAMESPACE
+from tests.unit.cluster_state import NAME, NAMESPACE, find
 
 HOST = f"{NAME}.{NAMESPACE}.svc"
 
@@ -49,13 +50,30 @@ def open_proxy(program: str, tmp_path_factory: pytest.TempPathFactory, applicati
 
 @contextmanager
 def running(
-    program: str, spec: Obj, root: Path, application: int, existing: Mapping[Key, Data] | None = None, **env: str
+    program: str,
+    spec: Obj,
+    root: Path,
+    application: int,
+    existing: Mapping[Key, Data] | None = None,
+    login_hash: str = "",
 ) -> Iterator[Container]:
-    """Run the proxy until the end of the block. One program replaces both application and Grafana."""
+    """Run the proxy until the end of the block. One program replaces both application and Grafana.
+
+    Args:
+        program: the proxy.
+        spec: of the Cryostat.
+        root: an empty directory.
+        application: the port of the application.
+        existing: Secrets that are not generated.
+        login_hash: the hash of other passwords.
+    """
     plan = planned(spec)
+    if login_hash:
+        template = find(plan, "Deployment", NAME, NAMESPACE)["spec"]["template"]
+        template["metadata"]["annotations"][ANNOTATION_LOGIN_HASH] = login_hash
     ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
     container = Container(plan, secrets(plan, None, existing), NAME, f"{NAME}-auth-proxy", root, {}, ports)
-    environment = {"PATH": os.environ["PATH"], **container.environment, **env}
+    environment = {"PATH": os.environ["PATH"], **container.environment}
     child = Child("oauth2-proxy", [program, *container.arguments], root / "log", environment)
     try:
         child.wait_until(lambda: listening(container.ports[names.PORT_AUTH_PROXY]), 60)
@@ -178,9 +196,8 @@ def test_a_new_password_ends_all_sessions(program: str, proxy: Container, tmp_pa
     with running(program, {}, tmp_path, application, {key: proxy.secrets[key]}) as same:
         assert ask(same, "/api/v4/auth", headers={"Cookie": f"{name}={value}"})[0] == 200
     changed = "_oauth2_proxy_fedcba9876543210"
-    with running(
-        program, {}, tmp_path / "changed", application, {key: proxy.secrets[key]}, OAUTH2_PROXY_COOKIE_NAME=changed
-    ) as other:
+    existing = {key: proxy.secrets[key]}
+    with running(program, {}, tmp_path / "changed", application, existing, "fedcba9876543210") as other:
         for cookie in (f"{name}={value}", f"{changed}={value}"):
             assert ask(other, "/api/v4/auth", headers={"Cookie": cookie})[0] == 403
         own, fresh = session(other).split(";")[0].split("=", 1)
