@@ -18,7 +18,7 @@ class Tasks:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, *names: str) -> None:
-        """Start tasks. The first letter of a name is the group."""
+        """Start tasks. The first letter of a name is the group, and a capital letter after it the subgroup."""
         for name in names:
             self._end[name] = asyncio.Event()
             self.tasks[name] = asyncio.create_task(self._hold(name))
@@ -33,7 +33,7 @@ class Tasks:
             await asyncio.sleep(0)
 
     async def _hold(self, name: str) -> None:
-        async with self.slots.slot(name[0]):
+        async with self.slots.slot(name[0], name[1] if name[1].isupper() else ""):
             self.order.append(name)
             self.holding.append(name)
             try:
@@ -89,3 +89,11 @@ async def test_cancelled_tasks_do_not_use_a_turn_of_their_group() -> None:
     assert tasks.holding == ["a3"]
     await tasks.end("a3")
     assert tasks.holding == ["b1"]
+
+
+async def test_the_subgroups_of_a_group_take_turns() -> None:
+    tasks = Tasks(1)
+    await tasks.start(*(f"aX{number}" for number in range(100)), "aY0", "aY1", "b0", "b1", "aZ0")
+    while len(tasks.order) < 9:
+        await tasks.end(tasks.order[-1])
+    assert tasks.order == ["aX0", "aX1", "b0", "aY0", "b1", "aZ0", "aX2", "aY1", "aX3"]

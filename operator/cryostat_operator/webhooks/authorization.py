@@ -7,6 +7,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -32,16 +33,18 @@ class AccessReviews:
     """Checks the permissions of users who write Cryostats.
 
     Granted permissions are cached by a digest of the review, because user data in it can be large. If more reviews wait
-    than can be sent, the callers of the webhooks take turns.
+    than can be sent, the callers of the webhooks take turns, and the namespaces in the reviews of one caller: all users
+    have the same caller, the API server. A review is not sent if all requests that waited for it have ended.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._slots = FairSlots(MAX_CONCURRENT)
-        # By digest: when the entry expires, and the request. All entries live equally long, so the oldest is first.
-        self._cache: dict[bytes, tuple[float, asyncio.Task[bool]]] = {}
+        self._cache: dict[bytes, _Review] = {}  # by digest. All entries live equally long, so the oldest is first
 
-    async def missing(self, user: User, required: Iterable[Permission], caller: str = "") -> list[Permission]:
+    async def missing(
+        self, user: User, required: Iterable[Permission], caller: str = "", namespace: str = ""
+    ) -> list[Permission]:
         """Return permissions that the user does not have, in their order; empty if the user has all of them.
 
         The requests are sent in batches, so that thousands of one user do not delay those of others. No further batch
@@ -51,6 +54,7 @@ class AccessReviews:
             user: the user.
             required: the permissions.
             caller: address of the caller of the webhook.
+            namespace: of the object that the user writes.
 
         Raises:
             ApiError: a review failed, or the user data is too large for one.
@@ -63,32 +67,40 @@ class AccessReviews:
         digest = hashlib.sha256(content).digest()
         for start in range(0, len(permissions), MAX_CONCURRENT):
             batch = permissions[start : start + MAX_CONCURRENT]
-            answers = await asyncio.gather(*(self._is_allowed(user, digest, each, caller) for each in batch))
+            turn = caller, namespace
+            answers = await asyncio.gather(*(self._is_allowed(user, digest, each, turn) for each in batch))
             if missing := [permission for permission, allowed in zip(batch, answers, strict=True) if not allowed]:
                 return missing
         return []
 
-    async def _is_allowed(self, user: User, user_digest: bytes, permission: Permission, caller: str) -> bool:
+    async def _is_allowed(self, user: User, user_digest: bytes, permission: Permission, turn: tuple[str, str]) -> bool:
         attributes = orjson.dumps(permission.attributes, option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(user_digest + attributes).digest()
         self._purge()
-        cached = self._cache.get(digest)
-        if cached is None:
-            task = asyncio.create_task(self._review(user, permission, caller))
-            self._remember(digest, task)
-        else:
-            task = cached[1]
-        # Several reviews may wait for one answer: if one of them is canceled, the others still need it.
-        allowed = await asyncio.shield(task)
+        review = self._cache.get(digest)
+        if review is None:
+            review = _Review(time.monotonic() + CACHE_SECONDS)
+            review.task = asyncio.create_task(self._send(review, user, permission, turn))
+            self._remember(digest, review)
+        # Several requests may wait for one answer: if one of them is canceled, the others still need it.
+        review.waiting += 1
+        try:
+            allowed = await asyncio.shield(review.task)
+        finally:
+            review.waiting -= 1
+            if not review.waiting and not review.sent:
+                self._forget(digest, review)
+                review.task.cancel()
         if not allowed:
-            self._cache.pop(digest, None)
+            self._forget(digest, review)
         return allowed
 
-    async def _review(self, user: User, permission: Permission, caller: str) -> bool:
+    async def _send(self, review: _Review, user: User, permission: Permission, turn: tuple[str, str]) -> bool:
         spec = {**_of_user(user), "resourceAttributes": permission.attributes}
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        async with self._slots.slot(caller):
-            answer = await self._client.request("POST", REVIEWS_PATH, body=review)
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        async with self._slots.slot(*turn):
+            review.sent = True
+            answer = await self._client.request("POST", REVIEWS_PATH, body=body)
         status = answer.get("status") or {}
         return status.get("allowed") is True and status.get("denied") is not True
 
@@ -97,20 +109,40 @@ class AccessReviews:
         now = time.monotonic()
         while self._cache:
             digest = next(iter(self._cache))
-            if self._cache[digest][0] > now:
+            if self._cache[digest].expires > now:
                 return
             del self._cache[digest]
 
-    def _remember(self, digest: bytes, task: asyncio.Task[bool]) -> None:
+    def _remember(self, digest: bytes, review: _Review) -> None:
         while len(self._cache) >= MAX_CACHED:
             del self._cache[next(iter(self._cache))]
-        self._cache[digest] = (time.monotonic() + CACHE_SECONDS, task)
-        task.add_done_callback(lambda done: self._forget_failure(digest, done))
+        self._cache[digest] = review
+        review.task.add_done_callback(lambda _: self._forget_failure(digest, review))
 
-    def _forget_failure(self, digest: bytes, task: asyncio.Task[bool]) -> None:
-        failed = task.cancelled() or task.exception() is not None
-        if failed and self._cache.get(digest, (0, None))[1] is task:
-            self._cache.pop(digest, None)
+    def _forget_failure(self, digest: bytes, review: _Review) -> None:
+        if review.task.cancelled() or review.task.exception() is not None:
+            self._forget(digest, review)
+
+    def _forget(self, digest: bytes, review: _Review) -> None:
+        if self._cache.get(digest) is review:
+            del self._cache[digest]
+
+
+@dataclass(eq=False)
+class _Review:
+    """A SubjectAccessReview that waits, was sent or was answered.
+
+    Attributes:
+        expires: when its answer is forgotten.
+        task: sends it.
+        waiting: how many requests wait for its answer.
+        sent: whether it has its turn.
+    """
+
+    expires: float
+    task: asyncio.Task[bool] = field(init=False)
+    waiting: int = 0
+    sent: bool = False
 
 
 def _of_user(user: User) -> dict[str, Any]:

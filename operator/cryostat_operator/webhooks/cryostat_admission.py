@@ -39,7 +39,9 @@ REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server wa
 class AccessReviewer(Protocol):
     """Checks permissions of users."""
 
-    async def missing(self, user: Mapping[str, Any], required: Iterable[Permission], caller: str) -> list[Permission]:
+    async def missing(
+        self, user: Mapping[str, Any], required: Iterable[Permission], caller: str, namespace: str
+    ) -> list[Permission]:
         """Return the permissions that a user does not have, in their order. Raises ApiError."""
 
 
@@ -112,7 +114,8 @@ class CryostatAdmission:
         """Return a denial if the author lacks a permission or the review fails, else None."""
         try:
             async with asyncio.timeout(REVIEW_TIMEOUT):
-                missing = await self._reviews.missing(request.user, required, request.caller.address)
+                address, namespace = request.caller.address, request.namespace
+                missing = await self._reviews.missing(request.user, required, address, namespace)
         except TimeoutError:
             text = f"cannot check {len(required)} permissions in time: add fewer namespaces and Secrets at a time"
             return denied(request, text, 504, "Timeout")

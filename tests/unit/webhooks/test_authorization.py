@@ -109,6 +109,40 @@ async def test_callers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(server.bodies) == 51
 
 
+async def test_namespaces_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reviews of all tenants come from one address, that of the API server."""
+    monkeypatch.setattr(authorization, "MAX_CONCURRENT", 2)
+    server = ApiServer()
+    checked = reviews(server)
+    many = [
+        asyncio.create_task(checked.missing({"username": f"user{number}"}, [PERMISSION], "10.0.0.1", "busy"))
+        for number in range(50)
+    ]
+    await asyncio.sleep(0)
+    assert await checked.missing({"username": "author"}, [PERMISSION], "10.0.0.1", "quiet") == []
+    assert len(server.bodies) <= 12
+    await asyncio.gather(*many)
+
+
+async def test_permissions_of_reviews_that_ended_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A review ends after six seconds. What it has not checked until then must not delay later reviews."""
+    monkeypatch.setattr(authorization, "MAX_CONCURRENT", 2)
+    server = ApiServer()
+    checked = reviews(server)
+    permissions = [replace(PERMISSION, namespace=str(number)) for number in range(2)]
+    ended = [asyncio.create_task(checked.missing({"username": f"u{n}"}, permissions)) for n in range(50)]
+    other = asyncio.create_task(checked.missing({"username": "u49"}, permissions[:1]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for each in ended:
+        each.cancel()
+    again = asyncio.create_task(checked.missing({"username": "u20"}, permissions))
+    assert await other == []
+    await asyncio.gather(*ended, return_exceptions=True)
+    assert await again == []
+    assert [body["spec"]["user"] for body in server.bodies] == ["u0", "u0", "u49", "u20", "u20"]
+
+
 async def test_the_number_of_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authorization, "MAX_CACHED", 10)
     checked = reviews(ApiServer())

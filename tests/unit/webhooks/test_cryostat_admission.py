@@ -137,7 +137,7 @@ class Recording:
     def __init__(self) -> None:
         self.required: list[Permission] = []
 
-    async def missing(self, _user: Any, required: list[Permission], _caller: str) -> list[Permission]:
+    async def missing(self, _user: Any, required: list[Permission], _caller: str, _namespace: str) -> list[Permission]:
         self.required += required
         return []
 
