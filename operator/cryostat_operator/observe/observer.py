@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from ..api import backup_schedule
 from ..api.required_permissions import target_namespaces
@@ -18,6 +19,7 @@ from ..plan.model.kinds import InstanceKey, Key, Obj
 from ..plan.model.managed_fields import trim
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
+from . import keystores
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
 from .chosen_namespaces import ChosenNamespaces
@@ -158,7 +160,6 @@ class Observer:
             first_uids=self._first_uids.of(instance_key, uid),
             data=self._resolver.content(instance_key, live),
             live=live,
-            lost=frozenset(self.owned.deletions.lost(instance_key)),
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
             terminating=frozenset(terminating | terminating_deployments(self.pods, instance_key, live)),
             stopping=stopping_components(self.pods, instance_key, live),
@@ -225,4 +226,8 @@ class Observer:
     def _certificates(self, instance_key: InstanceKey, live: Iterable[Key]) -> dict[Key, CertificateInfo]:
         records, now = self.owned.records(instance_key), time.time()
         found = {key: records[key].certificate for key in live if key.kind == "Secret" and key in records}
-        return {key: certificate.at(now) for key, certificate in found.items() if certificate}
+        certificates = {key: certificate.at(now) for key, certificate in found.items() if certificate}
+        keystore = keystores.with_other_password(instance_key, records)
+        if keystore in certificates:
+            certificates[keystore] = replace(certificates[keystore], has_other_password=True)
+        return certificates

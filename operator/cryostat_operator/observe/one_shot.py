@@ -22,7 +22,7 @@ from ..plan.model.owned_names import possible_keys
 from ..plan.model.snapshot import ContentSummary, ReferenceData, Snapshot
 from ..plan.planner import Desired, build
 from ..settings import Settings
-from . import readable
+from . import keystores, readable
 from .authentication import authentication_type
 from .records import reference_summary
 
@@ -170,10 +170,13 @@ def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects
     data: dict[tuple[str, str], ContentSummary | None] = {}
     live: dict[Key, Obj] = {}
     certificates: dict[Key, CertificateInfo] = {}
+    own_secrets: dict[Key, Obj] = {}
     now = time.time()
     for key, obj in objects.items():
         is_own = obj is not None and belongs_to(obj, key, instance_key)
-        inspected = inspect_secret(obj.get("data") or {}) if obj and is_own and key.kind == "Secret" else None
+        if obj and is_own and key.kind == "Secret":
+            own_secrets[key] = obj
+        inspected = inspect_secret(obj.get("data") or {}) if key in own_secrets and obj else None
         if inspected:
             certificates[key] = inspected.at(now)
         if key.kind in ("Secret", "ConfigMap") and key.namespace == instance_key.namespace:
@@ -182,6 +185,9 @@ def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects
             data[key.kind, key.name] = reference_summary(key.kind, obj) if obj and is_used else None
         if obj and is_own and key in owned:
             live[key] = trim(key.kind, obj)
+    if keystores.has_other_password(instance_key, own_secrets):
+        keystore = keystores.keys(instance_key)[0]
+        certificates[keystore] = replace(certificates[keystore], has_other_password=True)
     ca = certificates.get(Key("Secret", instance_key.namespace, names.ca_secret(*instance_key)))
     pem = ca.pem if ca else None
     return replace(snapshot, data=data, live=live, certificates=certificates, ca_certificate=pem)

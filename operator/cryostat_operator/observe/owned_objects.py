@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Key, Obj, key_of
 from ..plan.model.owned_names import can_own
+from . import keystores
 from .deletions import Deletions
 from .live_objects import LiveObjects
 from .records import Record, is_older, record_of, resource_version, without_body
@@ -66,8 +67,10 @@ class OwnedObjects:
         return LiveObjects({key: record for key, record in records.items() if only is None or key in only}, read)
 
     def incomplete(self, instance_key: InstanceKey) -> list[Key]:
-        """Return objects that the instance can own by name, and that are cached without their body."""
-        return [key for key, r in self.records(instance_key).items() if r.is_partial and can_own(instance_key, key)]
+        """Return objects to read: those that the instance can own by name, and that are cached without their body."""
+        records = self.records(instance_key)
+        partial = {key for key, record in records.items() if record.is_partial and can_own(instance_key, key)}
+        return sorted(partial | keystores.to_read(instance_key, records))
 
     def mark_in_sync(self, instance_key: InstanceKey, hashes: Mapping[Key, bytes]) -> None:
         """Remember the hashes of the desired objects that these objects match.
@@ -118,8 +121,7 @@ class OwnedObjects:
             with_body = self._keeps_body(instance_key, key)
             self._count_unownable(key, is_unownable=not with_body)
             record = record_of(kind, obj, with_body=with_body)
-            record.in_sync_with = before.in_sync_with
-            self._records[instance_key][key] = record
+            self._put(instance_key, key, record, before)
         else:
             self.handle_event(kind, obj)
 
@@ -160,12 +162,18 @@ class OwnedObjects:
             return None
         self._count_unownable(key, is_unownable=not with_body)
         record = record_of(kind, obj, with_body=with_body)
-        if before and before.spec_hash == record.spec_hash:
-            record.in_sync_with = before.in_sync_with
-        self._records[instance_key][key] = record
+        self._put(instance_key, key, record, before)
         self._instances[key] = instance_key
         self.deletions.restored(instance_key, key)
         return instance_key, before, record
+
+    def _put(self, instance_key: InstanceKey, key: Key, record: Record, before: Record | None) -> None:
+        if before:
+            record.keep_results(before)
+        records = self._records[instance_key]
+        records[key] = record
+        if key.kind == "Secret":
+            keystores.compare(instance_key, records)
 
     def _count_unownable(self, key: Key, *, is_unownable: bool) -> None:
         if is_unownable:

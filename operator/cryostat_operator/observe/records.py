@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from ..api import constants
 from ..pki.inspection import InspectedCertificate, inspect_secret
+from ..pki.keystore_mac import value_to_compare
 from ..plan.certificate_values import certificate_keys
 from ..plan.database_keys import fingerprints
 from ..plan.diff.ownership import controller_of
@@ -97,6 +98,9 @@ class Record:
         certificate: the public part of the certificate in a Secret.
         controller: UID and name of the Cryostat that controls the object.
         in_sync_with: hash of the desired object that this object was last found to match.
+        value: the keystore in a Secret of cert-manager, or the password of keystores, until both were compared; empty
+            afterwards; None if the Secret has neither.
+        opens_with: digest of the Secret with the password that a keystore was compared with, and whether it opens.
     """
 
     uid: str
@@ -110,6 +114,19 @@ class Record:
     certificate: InspectedCertificate | None = None
     controller: tuple[str, str] | None = None
     in_sync_with: bytes = b""
+    value: bytes | None = field(default=None, repr=False)
+    opens_with: tuple[str, bool] | None = None
+
+    def keep_results(self, before: Record) -> None:
+        """Take over what was found out about an earlier version of the object, as far as it still applies."""
+        if before.spec_hash == self.spec_hash:
+            self.in_sync_with = before.in_sync_with
+        if before.data and self.data and before.data.digest == self.data.digest:
+            self.opens_with = before.opens_with
+
+    def drop_value(self) -> None:
+        """Drop the value, which was compared."""
+        self.value = None if self.value is None else b""
 
     @property
     def obj(self) -> Obj:
@@ -145,12 +162,14 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
         data=data,
         certificate=inspect_secret(obj.get("data") or {}) if kind == "Secret" and with_body else None,
         controller=controller_of(obj),
+        value=value_to_compare(obj) if kind == "Secret" and with_body else None,
     )
 
 
 def without_body(record: Record) -> Record:
     """Return the same record with a partial body and no certificate."""
-    return replace(record, body=zlib.compress(orjson.dumps(_partial(record.obj)), 1), is_partial=True, certificate=None)
+    body = zlib.compress(orjson.dumps(_partial(record.obj)), 1)
+    return replace(record, body=body, is_partial=True, certificate=None, value=None, opens_with=None)
 
 
 def resource_version(obj: Obj) -> str:

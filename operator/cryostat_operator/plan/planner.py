@@ -32,6 +32,7 @@ from .diff.data_records import with_data_records
 from .diff.rollout import hold_for_rollout, shared_secrets
 from .hibernation import hibernate
 from .instance import Instance
+from .model.certificates import KEYSTORE_PASSWORD
 from .model.desired_state import Blocked, ComponentPlan, ContentUse, Plan, Reference
 from .model.kinds import Key, Obj, key_of
 from .model.requests import Request, SecretRequest
@@ -140,7 +141,7 @@ def _built_again(component: ModuleType, built: ComponentPlan, instance: Instance
 
 def _assumed_content(instance: Instance) -> ReferenceData:
     """Content of generated Secrets that other objects depend on. `build` assumes that they exist."""
-    password = ContentSummary(frozenset({specs.KEYSTORE_PASSWORD}), "")
+    password = ContentSummary(frozenset({KEYSTORE_PASSWORD}), "")
     keys = ContentSummary(frozenset(database_keys.KEYS), "")
     return {("Secret", specs.keystore_secret(instance)): password, ("Secret", instance.generated_database_secret): keys}
 

@@ -9,6 +9,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.authentication import AuthenticationStore
+from cryostat_operator.observe.keystores import keys
 from cryostat_operator.observe.one_shot import OneShotReader, _with_objects
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
@@ -16,6 +17,7 @@ from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
+from tests.unit.observe.test_keystores import keystore
 from tests.unit.pki.test_inspection import CA, encoded
 
 SPEC = {"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "htpasswd"}}}
@@ -23,6 +25,8 @@ LABELS = {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: NAMESPACE}
 STORAGE = Key("Secret", NAMESPACE, f"{NAME}-storage")
 LOGIN = Key("Secret", NAMESPACE, "login")
 CA_SECRET = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
+
+KEYSTORE, PASSWORD = keys(InstanceKey(NAMESPACE, NAME))
 
 
 def secret(key: Key, *, own: bool, **data: str) -> Obj:
@@ -48,6 +52,14 @@ def test_a_certificate_is_used_only_if_it_belongs_to_the_instance(own: bool) -> 
     found = read(tls=True, ca={**secret(CA_SECRET, own=own), "data": encoded(CA)})
     assert (found.ca_certificate is not None) == own
     assert (CA_SECRET in found.certificates) == own
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_keystore_is_compared_with_the_password_of_the_instance(own: bool) -> None:
+    issued = secret(KEYSTORE, own=True) | {"data": keystore("former")["data"]}
+    issued["metadata"]["annotations"] = {constants.ANNOTATION_CERTIFICATE: NAME}
+    found = read(tls=True, keystore=issued, password=secret(PASSWORD, own=own, KEYSTORE_PASS="bmV3"))
+    assert found.certificates[KEYSTORE].has_other_password == own
 
 
 def test_a_secret_that_the_spec_names_is_used() -> None:

@@ -8,6 +8,7 @@ from .. import builders, image_releases, workloads
 from ..instance import Instance
 from ..lowered_requests import lowered_requests
 from ..model import names
+from ..model.certificates import KEYSTORE_PASSWORD
 from ..model.desired_state import ComponentPlan, ContentUse
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
@@ -41,7 +42,7 @@ def build(instance: Instance) -> ComponentPlan:
         return replace(plan, objects=(lock, deployment(instance)))
     keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
     request = SecretRequest(
-        Key("Secret", instance.namespace, specs.keystore_secret(instance)), {specs.KEYSTORE_PASSWORD: RandomValue(20)}
+        Key("Secret", instance.namespace, specs.keystore_secret(instance)), {KEYSTORE_PASSWORD: RandomValue(20)}
     )
     return replace(plan, objects=(lock, keystore, deployment(instance)), requests=(request,))
 
@@ -141,7 +142,7 @@ def _client_tls(instance: Instance) -> str:
 def _keystore_volumes(instance: Instance) -> list[Obj]:
     if not instance.tls:
         return []
-    password = [builders.item(specs.KEYSTORE_PASSWORD, "keystore.pass")]
+    password = [builders.item(KEYSTORE_PASSWORD, "keystore.pass")]
     return [
         {
             "name": "keystore",

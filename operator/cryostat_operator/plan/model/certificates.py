@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY = "tls.crt", "tls.key", "ca.crt"
-KEYSTORES = ("keystore.p12", "truststore.p12")
+KEYSTORE = "keystore.p12"
+KEYSTORES = (KEYSTORE, "truststore.p12")
+KEYSTORE_PASSWORD = "KEYSTORE_PASS"  # noqa: S105 - the key of the Secret with their password
 KEYS = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, *KEYSTORES))
 
 
@@ -30,6 +32,7 @@ class CertificateInfo:
         expired: whether it has expired.
         not_after: end of its validity, RFC 3339.
         pem: for a CA, all certificates of `ca.crt`; otherwise empty.
+        has_other_password: whether its keystore was written with another password than that in its Secret.
     """
 
     keys: frozenset[str]
@@ -47,3 +50,4 @@ class CertificateInfo:
     expired: bool = False
     not_after: str = ""
     pem: str = ""
+    has_other_password: bool = False

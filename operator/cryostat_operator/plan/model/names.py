@@ -67,6 +67,16 @@ def agent_callback_service(namespace: str, name: str) -> str:
     return f"cryostat-agent-{fnv128(f'{namespace}/{name}'.encode())}"
 
 
+def keystore(name: str) -> str:
+    """Return the name of the Secret with the keystore of the application."""
+    return f"{name}-tls"
+
+
+def keystore_password(name: str) -> str:
+    """Return the name of the Secret with the password of the keystore."""
+    return f"{name}-keystore"
+
+
 def backup(name: str) -> str:
     """Return the name of the CronJob for scheduled backups, and of its ServiceAccount and RoleBinding."""
     return f"{name}-backup"

@@ -88,7 +88,6 @@ class Snapshot:
         data: content of Secrets and ConfigMaps in the install namespace, by kind and name. None: it does not exist; no
             entry: it was not read yet.
         live: objects with the ownership labels of this Cryostat, as last observed.
-        lost: objects of this Cryostat that another client deleted and that the operator has not created again yet.
         in_sync: spec hashes (see `Plan.spec_hashes`) of desired objects that the live objects were found to match.
         terminating: objects of an earlier Cryostat of the same name, which are being garbage-collected.
         stopping: component labels of the Deployments that are scaled to 0 and have pods that have not ended.
@@ -105,7 +104,6 @@ class Snapshot:
     first_uids: Mapping[str, str] = field(default_factory=dict)
     data: ReferenceData = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)
-    lost: frozenset[Key] = frozenset()
     api_server: tuple[str, ...] = ()
     api_server_ports: tuple[int, ...] = ()
     certificates: Mapping[Key, CertificateInfo] = field(default_factory=dict)

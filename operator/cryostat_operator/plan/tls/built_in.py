@@ -8,6 +8,7 @@ from ...api import constants
 from .. import builders
 from ..instance import Instance
 from ..model import names
+from ..model.certificates import KEYSTORE_PASSWORD
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
@@ -52,7 +53,7 @@ def _certificate_request(instance: Instance, spec: CertificateSpec) -> Certifica
     password = Key("Secret", instance.namespace, specs.keystore_secret(instance))
     content = instance.snapshot.data.get(("Secret", password.name))
     digest = names.sha256(content.digest)[:16] if content else ""
-    return replace(request, password=(password, specs.KEYSTORE_PASSWORD), password_digest=digest)
+    return replace(request, password=(password, KEYSTORE_PASSWORD), password_digest=digest)
 
 
 def _secret(instance: Instance, request: CertificateRequest) -> Obj:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import builders
 from ..instance import Instance
+from ..model.certificates import KEYSTORE_PASSWORD
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import KINDS, Key, Obj, key_of
 from ..model.problems import Problem
@@ -114,7 +115,7 @@ def certificate(instance: Instance, spec: CertificateSpec) -> Obj:
         "usages": [*_BASE_USAGES, *spec.usages],
     }
     if spec.keystore:
-        password = {"name": specs.keystore_secret(instance), "key": specs.KEYSTORE_PASSWORD}
+        password = {"name": specs.keystore_secret(instance), "key": KEYSTORE_PASSWORD}
         # cert-manager before 1.14 drops the unknown field `profile`.
         pkcs12 = {"create": True, "passwordSecretRef": password, "profile": "Modern2023"}
         fields["keystores"] = {"pkcs12": pkcs12}

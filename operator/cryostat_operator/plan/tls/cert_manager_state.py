@@ -13,7 +13,6 @@ from ..model.kinds import Key, Obj
 from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from ..model.times import seconds
 from . import specs
 from .specs import NAME, waiting_for_certificate
 
@@ -34,7 +33,7 @@ class CertificateState(Enum):
     WRONG_ISSUER = auto()
     """The certificate was signed by a CA that has been replaced; its Secret must be deleted to issue it again."""
     OTHER_PASSWORD = auto()
-    """Its keystore has the previous password; its Secret must be deleted to issue it again."""
+    """Its keystore has another password than its Secret; its Secret must be deleted to issue it again."""
     READY = auto()
     """The Secret can be used."""
 
@@ -180,38 +179,16 @@ def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStat
     return CertificateStatus(CertificateState.WRONG_ISSUER, _waiting(instance, name, text))
 
 
-def _lost_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
-    """The password was deleted; the operator generates another one now."""
-    password = Key("Secret", instance.namespace, specs.keystore_secret(instance))
-    is_keystore = secret == specs.keystore_certificate(instance) and instance.live("Secret", secret) is not None
-    return _with_other_password(instance, name) if is_keystore and password in instance.snapshot.lost else None
-
-
 def _other_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
-    """Compare when the Secrets of the keystore and of its password were created, in whole seconds.
-
-    The operator may not have run when the password was deleted.
-    """
-    if secret != specs.keystore_certificate(instance):
-        return None
-    keystore, password = (_created(instance, each) for each in (secret, specs.keystore_secret(instance)))
-    if keystore is None or password is None or keystore >= password:
-        return None
-    return _with_other_password(instance, name)
-
-
-def _with_other_password(instance: Instance, name: str) -> CertificateStatus:
     """cert-manager does not create a keystore again when its password changes."""
+    info = instance.snapshot.certificates.get(Key("Secret", instance.namespace, secret))
+    if info is None or not info.has_other_password:
+        return None
     text = (
-        f"The keystore of Certificate {instance.namespace}/{name} has the previous password; "
-        "the certificate is issued again."
+        f"The keystore of Certificate {instance.namespace}/{name} has another password than Secret "
+        f"{specs.keystore_secret(instance)}; the certificate is issued again."
     )
     return CertificateStatus(CertificateState.OTHER_PASSWORD, _waiting(instance, name, text))
-
-
-def _created(instance: Instance, secret: str) -> float | None:
-    """Return when a Secret was created, in seconds since the epoch; None if it is not known."""
-    return seconds((instance.live("Secret", secret) or {"metadata": {}})["metadata"].get("creationTimestamp"))
 
 
 def _waiting(instance: Instance, name: str, text: str) -> Problem:
@@ -223,7 +200,6 @@ CHECKS: tuple[Check, ...] = (
     _foreign,
     _stale,
     _requested,
-    _lost_password,
     _not_ready,
     _secret_incomplete,
     _expired,

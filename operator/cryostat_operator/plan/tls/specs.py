@@ -13,7 +13,6 @@ from ..model.reasons import Reason
 NAME = "tls"
 SERVER = "server auth"
 CLIENT = "client auth"
-KEYSTORE_PASSWORD = "KEYSTORE_PASS"  # noqa: S105 - the name of a key
 CERT_MANAGER_CA_NAME = "cryostat-ca-cert-manager"
 
 
@@ -111,12 +110,12 @@ def ca_secret_key(instance: Instance) -> Key:
 
 def keystore_certificate(instance: Instance) -> str:
     """Return the name of the Secret that contains keystores, in addition to a certificate."""
-    return f"{instance.name}-tls"
+    return names.keystore(instance.name)
 
 
 def keystore_secret(instance: Instance) -> str:
     """Return the name of the Secret with the password of the keystores."""
-    return f"{instance.name}-keystore"
+    return names.keystore_password(instance.name)
 
 
 def waiting_for_certificate(message: str, lasting_remedy: str = "") -> Problem:

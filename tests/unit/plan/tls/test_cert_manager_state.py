@@ -234,47 +234,24 @@ def test_a_ca_secret_with_an_ordinary_certificate_does_not_recurse() -> None:
 
 
 KEYSTORE = f"{NAME}-tls"
-PASSWORD = f"{NAME}-keystore"
-EARLY, LATE = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
 
 
-def with_keystore(keystore: str | None, password: str | None) -> Snapshot:
-    """The certificate with a keystore is issued.
-
-    Args:
-        keystore: when its Secret was created.
-        password: when the Secret with the password was created. None: the Secret does not exist.
-    """
-    issued_secret = secret(NAME)
-    issued_secret["metadata"]["creationTimestamp"] = keystore
-    found = with_live(with_live(issued(), key(NAME, "Certificate"), ready()), key(KEYSTORE), issued_secret)
-    if password is not None:
-        found = with_live(found, key(PASSWORD), {"metadata": {"creationTimestamp": password}})
-    info = CertificateInfo(KEYS, key_id="tls", issuer_id="ca")
+def with_keystore(*, other_password: bool) -> Snapshot:
+    """The certificate with a keystore is issued."""
+    found = with_live(with_live(issued(), key(NAME, "Certificate"), ready()), key(KEYSTORE), secret(NAME))
+    info = CertificateInfo(KEYS, key_id="tls", issuer_id="ca", has_other_password=other_password)
     return replace(found, certificates={**found.certificates, key(KEYSTORE): info})
 
 
-def test_a_keystore_with_the_previous_password_is_issued_again() -> None:
-    status = certificate_status(instance(with_keystore(EARLY, LATE)), NAME, KEYSTORE)
+def test_a_keystore_with_another_password_is_issued_again() -> None:
+    status = certificate_status(instance(with_keystore(other_password=True)), NAME, KEYSTORE)
     assert (status.state, status.must_delete_secret) == (CertificateState.OTHER_PASSWORD, True)
     assert not status.blocks_certificate
     assert status.problem
     assert status.problem.message == (
-        f"The keystore of Certificate {NAMESPACE}/{NAME} has the previous password; the certificate is issued again."
+        f"The keystore of Certificate {NAMESPACE}/{NAME} has another password than Secret {NAME}-keystore; "
+        "the certificate is issued again."
     )
-    for keystore, password in ((LATE, EARLY), (EARLY, EARLY), (EARLY, None), (None, LATE)):
-        assert certificate_status(instance(with_keystore(keystore, password)), NAME, KEYSTORE).ready
-
-
-def test_a_keystore_whose_password_was_deleted_is_issued_again() -> None:
-    """Both Secrets may be created within one second, so their times do not show it later."""
-    found = with_keystore(EARLY, None)
-    assert certificate_status(instance(found), NAME, KEYSTORE).ready
-    lost = replace(found, lost=frozenset({key(PASSWORD)}))
-    assert certificate_status(instance(lost), NAME, KEYSTORE).state is CertificateState.OTHER_PASSWORD
-    issuing = with_live(lost, key(NAME, "Certificate"), {"metadata": {}})
-    assert certificate_status(instance(issuing), NAME, KEYSTORE).state is CertificateState.OTHER_PASSWORD
-    without_keystore = replace(issuing, live={k: obj for k, obj in issuing.live.items() if k != key(KEYSTORE)})
-    assert certificate_status(instance(without_keystore), NAME, KEYSTORE).state is CertificateState.ISSUING
-    other = replace(found, lost=frozenset({key(f"{NAME}-db")}))
-    assert certificate_status(instance(other), NAME, KEYSTORE).ready
+    assert certificate_status(instance(with_keystore(other_password=False)), NAME, KEYSTORE).ready
+    issuing = with_live(with_keystore(other_password=True), key(NAME, "Certificate"), {"metadata": {}})
+    assert certificate_status(instance(issuing), NAME, KEYSTORE).state is CertificateState.ISSUING
