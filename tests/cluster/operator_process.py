@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.cluster import operator_forks
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.kubectl import kubeconfig_text
 from tests.cluster.processes import Child, Process, free_ports
+from tests.command import PROGRAM
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMESPACE = "cryostat-operator-system"
@@ -117,8 +117,7 @@ class OperatorProcess(Child):
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(kubeconfig_text(api, api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT))
         [self.port] = free_ports(1)
-        program = Path(sys.executable).parent / "cryostat-operator"
-        command: list[str | Path] = [program, "run", "--host=127.0.0.1", f"--port={self.port}", *arguments]
+        command: list[str | Path] = [PROGRAM, "run", "--host=127.0.0.1", f"--port={self.port}", *arguments]
         super().__init__("the operator", command, directory / "operator.log", self._environment(env or {}))
 
     def get(self, path: str) -> tuple[int, str]:

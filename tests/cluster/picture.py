@@ -10,7 +10,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -26,6 +25,7 @@ from tests.cluster.api import Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.instance_tree import observe, render
 from tests.cluster.operator_process import ROOT, OperatorProcess, install
+from tests.command import PROGRAM
 
 NAMESPACE = "monitoring"
 SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
@@ -77,7 +77,7 @@ def _break_sample(plane: ControlPlane) -> None:
 def _status(kubeconfig: Path) -> str:
     """The output of `status` on a terminal, without the last section: that the simulated node has no kubelet."""
     reader, writer = pty.openpty()
-    command: list[str | Path] = [Path(sys.executable).parent / "cryostat-operator", "status", NAME, "-n", NAMESPACE]
+    command: list[str | Path] = [PROGRAM, "status", NAME, "-n", NAMESPACE]
     with subprocess.Popen(command, stdout=writer, env={**os.environ, "KUBECONFIG": str(kubeconfig)}):
         os.close(writer)
         with os.fdopen(reader, "rb") as terminal:

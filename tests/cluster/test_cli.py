@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from cryostat_operator.plan.model import names
 from tests.cluster.api import condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-
-PROGRAM = Path(sys.executable).parent / "cryostat-operator"
+from tests.command import PROGRAM
 
 
 def run(

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.scenario import Scenario, bindings_of, callback_of
+from tests.cluster.user_objects import CONTENT
 
-SELECTOR = {"matchLabels": {"app": "mine"}}
-POD = {"metadata": {"labels": {"app": "mine"}}, "spec": {"containers": [{"name": "a", "image": "example.com/a"}]}}
-BACKEND = {"service": {"name": "mine", "port": {"number": 80}}}
-CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-# Objects of a user.
-CONTENT: dict[str, dict[str, Any]] = {
-    "ServiceAccount": {},
-    "Secret": {"stringData": {"CONNECTION_KEY": "a", "ENCRYPTION_KEY": "b", "ACCESS_KEY": "c", "SECRET_KEY": "d"}},
-    "ConfigMap": {"data": {"mine": "yes"}},
-    "PersistentVolumeClaim": {"spec": CLAIM},
-    "Service": {"spec": {"selector": {"app": "mine"}, "ports": [{"port": 80}]}},
-    "NetworkPolicy": {"spec": {"podSelector": SELECTOR, "policyTypes": ["Ingress"]}},
-    "Ingress": {"spec": {"defaultBackend": BACKEND}},
-    "Deployment": {"spec": {"selector": SELECTOR, "template": POD}},
-}
 HOST = {"host": "cryostat.example.com"}
 
 

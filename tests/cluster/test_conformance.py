@@ -18,6 +18,7 @@ from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import ForkedOperator, remove_cryostats
 from tests.cluster.router import Router
+from tests.cluster.settled import settled
 from tests.conformance.captures import CAPTURES, captured, documents
 from tests.conformance.compare import Differences, compare
 
@@ -52,15 +53,6 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
                 if document["kind"] == "Namespace":
                     plane.api.delete(document)
     return result
-
-
-def settled(api: Api, cr: Object) -> bool:
-    """Whether all objects are written. Pods may be missing."""
-    status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
-        "status"
-    )
-    types = {each["type"] for each in (status or {}).get("conditions") or ()}
-    return "Reconciled" not in types and "MainDeploymentProgressing" in types
 
 
 def objects_of(api: Api, inputs: list[Object]) -> list[Object]:

@@ -12,7 +12,7 @@ import yaml
 from cryostat_operator.api import constants
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.scenario import Scenario
-from tests.cluster.test_cli import PROGRAM
+from tests.command import PROGRAM
 
 VALUES = {"reports": {"replicas": 1}, "db": {"pvc": {"enabled": True, "storage": "2Gi"}}}
 TEXT = yaml.safe_dump(VALUES)

@@ -14,8 +14,8 @@ from cryostat_operator.packaging.crds import COLUMNS, crd
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.unit.api.cases import BAD_NAMES, CASES, GOOD_NAMES, Case
+from tests.unit.api.cryostats import INPUTS, SAMPLES, cryostat, cryostats
 from tests.unit.api.fields import own_fields
-from tests.unit.api.test_models import INPUTS, SAMPLES, cryostat, cryostats
 
 ROOT = Path(__file__).parents[2]
 FINALIZER = "operator.cryostat.io/cryostat.finalizer"

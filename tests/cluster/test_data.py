@@ -8,8 +8,8 @@ import pytest
 
 from cryostat_operator.api import constants
 from tests.cluster.api import ApiError, Object, eventually
+from tests.cluster.database_keys import KEYS, copy, secret_in_use
 from tests.cluster.scenario import Scenario
-from tests.cluster.test_data_keys import KEYS, copy, secret_in_use
 
 EMPTY_DIR = {"database": {"emptyDir": {"enabled": True}}}
 

@@ -6,15 +6,8 @@ import pytest
 
 from cryostat_operator.api import constants
 from tests.cluster.api import Object, condition, eventually
+from tests.cluster.database_keys import KEYS, copy, secret_in_use
 from tests.cluster.scenario import Scenario
-
-KEYS = {"CONNECTION_KEY": "one", "ENCRYPTION_KEY": "two"}
-
-
-def copy(obj: Object, *keys: str) -> Object:
-    """The object as a backup contains it: the content and the given keys of the metadata."""
-    kept = {key: obj["metadata"][key] for key in ("name", "namespace", *keys)}
-    return {**obj, "metadata": kept}
 
 
 @pytest.mark.parametrize("restored", [(), ("labels",), ("labels", "ownerReferences")])
@@ -66,12 +59,6 @@ def test_the_name_of_the_secret_can_be_corrected_until_the_claim_exists(scenario
     scenario.wait_until_ready(cr)
     assert scenario.live(cr)["status"]["databaseSecret"] == "right"
     assert scenario.find("Secret", where, "x-db") is None
-
-
-def secret_in_use(scenario: Scenario, where: str) -> str:
-    [container] = scenario.get("Deployment", where, "x-database")["spec"]["template"]["spec"]["containers"]
-    variables = {each["name"]: each for each in container["env"]}
-    return str(variables["POSTGRESQL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"])
 
 
 @pytest.mark.parametrize("status", [None, {"databaseSecret": "other"}, {"databaseSecret": ""}])

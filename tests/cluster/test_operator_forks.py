@@ -5,26 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.operator_forks import Fork, ForkServer, server
-
-PROGRAM = str(Path(sys.executable).parent / "cryostat-operator")
+from tests.command import PROGRAM
 
 
 def fork(directory: Path, *arguments: str, **environment: str) -> Fork:
     env = {"PATH": os.environ["PATH"], "HOME": str(directory), **environment}
-    return server.start([PROGRAM, *arguments], env, directory / "log")
+    return server.start([str(PROGRAM), *arguments], env, directory / "log")
 
 
 def program(directory: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Exit code and output of the program itself."""
     env = {"PATH": os.environ["PATH"], "HOME": str(directory), **environment}
     result = subprocess.run(
-        [PROGRAM, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [str(PROGRAM), *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     return result.returncode, result.stdout
 
@@ -64,5 +62,5 @@ def test_nothing_else_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KUBECONFIG", "/nonexistent/of-the-tests")
     own = ForkServer()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    assert own.start([PROGRAM, "run", "--port=0"], env, tmp_path / "log").wait(60) == 2
+    assert own.start([str(PROGRAM), "run", "--port=0"], env, tmp_path / "log").wait(60) == 2
     assert "of-the-tests" not in (tmp_path / "log").read_text()

@@ -14,7 +14,7 @@ from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario, bindings_of, ownership_labels
-from tests.cluster.test_collisions import CLAIM, CONTENT
+from tests.cluster.user_objects import CLAIM, CONTENT
 
 NAME = "of-an-earlier-release"
 ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME}

@@ -16,7 +16,7 @@ from tests.cluster.controlplane import NODE, ControlPlane
 from tests.cluster.operator_process import ROOT, OperatorProcess
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario, name
-from tests.cluster.test_conformance import settled
+from tests.cluster.settled import settled
 from tests.conformance.captures import documents
 from tests.unit.cluster_state import ClusterState
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Callable
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from tests.cluster import cert_manager
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
+from tests.cluster.cert_manager_plane import installed as installed
+from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
-from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import install, work
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import work
 from tests.cluster.tls import (
     LEAVES,
     NAME,
@@ -31,20 +31,6 @@ from tests.cluster.tls import (
     secret,
     tls_condition,
 )
-
-
-@pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
-    """A separate cluster, because an installed cert-manager changes how certificates are issued."""
-    with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
-        install(plane.api, plane.kubectl)
-        yield plane
-
-
-@pytest.fixture
-def installed(plane: ControlPlane) -> Iterator[CertManager]:
-    with CertManager(plane) as installed:
-        yield installed
 
 
 def is_disabled(api: Api, namespace: str) -> bool:

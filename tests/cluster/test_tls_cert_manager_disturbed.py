@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryostat_operator.plan.model import names
 from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
+from tests.cluster.cert_manager_plane import installed as installed
+from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.test_tls_cert_manager import installed as installed
-from tests.cluster.test_tls_cert_manager import plane as plane
 from tests.cluster.tls import (
     LEAVES,
     NAME,

@@ -12,27 +12,13 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
 from cryostat_operator.plan.model import names
+from tests.cluster.agent_pods import STRICT, STRICT_CONTAINER, agents, labels_of, pod
 from tests.cluster.api import Api, ApiError, Object, eventually
 from tests.cluster.operator_process import ROOT
 from tests.cluster.webhooks import MUTATING, WebhookPlane
 
 MakeNamespace = Callable[..., str]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-STRICT: Object = {
-    "securityContext": {"runAsNonRoot": True, "runAsUser": 7, "seccompProfile": {"type": "RuntimeDefault"}},
-}
-STRICT_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-
-
-def agents(pod: Object) -> list[str]:
-    return [each["name"] for each in pod["spec"].get("initContainers") or []]
-
-
-def pod(namespace: str, labels: dict[str, str], container: Any = None, **spec: Any) -> Object:
-    containers = [{"name": "app", "image": "app:1", "securityContext": STRICT_CONTAINER, **(container or {})}]
-    metadata = {"generateName": "app-", "namespace": namespace, "labels": labels}
-    spec = {**STRICT, "containers": containers, **spec}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def workload(kind: str, namespace: str, labels: dict[str, str]) -> Object:
@@ -44,10 +30,6 @@ def workload(kind: str, namespace: str, labels: dict[str, str]) -> Object:
     }
     metadata = {"name": "app", "namespace": namespace, "labels": labels}
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def labels_of(namespace: str, name: str) -> dict[str, str]:
-    return {constants.AGENT_LABEL_NAME: name, constants.AGENT_LABEL_NAMESPACE: namespace}
 
 
 @pytest.fixture

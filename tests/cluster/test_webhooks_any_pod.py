@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
+from tests.cluster.agent_pods import agents, labels_of, pod
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.pods import pods
-from tests.cluster.test_webhooks_agents import agents, labels_of, pod
 from tests.cluster.webhooks import WebhookPlane
 
 

@@ -13,13 +13,13 @@ import pytest
 import urllib3
 
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
+from tests.cluster.agent_pods import agents, labels_of, pod
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.authors import cryostat, reconciled_cryostat, refused, reviewed
 from tests.cluster.memory import limit, peak, reset_peak
-from tests.cluster.test_webhooks_agents import agents, labels_of, pod
-from tests.cluster.test_webhooks_server import Caller, creation, review
-from tests.cluster.test_webhooks_server import _quiet as _quiet
-from tests.cluster.test_webhooks_server import caller as caller
+from tests.cluster.webhook_calls import Caller, creation, review
+from tests.cluster.webhook_calls import _quiet as _quiet
+from tests.cluster.webhook_calls import caller as caller
 from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
 
 EPHEMERAL = {"storageOptions": {"emptyDir": {"enabled": True}}}  # the cluster has few volumes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.unit.plan.injection.test_environment import instance, variables
+from tests.unit.plan.injection.agent_variables import instance, variables
 
 PAGE = (Path(__file__).parents[2] / "docs/agents.md").read_text()
 HEADER = "| property `cryostat.agent.…` | value |\n|---|---|\n"

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from functools import cache
-from pathlib import Path
-
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.docs.proofs import PROOF, ROOT, defined
+
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in (ROOT / "docs" / "peer-faults.md").read_text().splitlines()
     if line.startswith("|")
 ][2:]
-PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 NUMBER = 116
 # The texts of rows without a test.
 EXCUSES = ("**open:**", "No test of its own", "There is no console plugin")
-
-
-@cache
-def defined(path: str) -> frozenset[str]:
-    """Names of the functions at the top level of a file; empty if the file does not exist."""
-    file = ROOT / path
-    body = ast.parse(file.read_text()).body if file.is_file() else []
-    return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def test_all_faults_are_listed_in_order() -> None:

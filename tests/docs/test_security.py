@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.docs.test_peer_faults import PROOF, ROOT, defined
+from tests.docs.proofs import PROOF, ROOT, defined
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 HEADER = "| threat | defense | tests |"

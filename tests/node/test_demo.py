@@ -15,7 +15,7 @@ import urllib3
 
 from tests.cluster.operator_process import ROOT
 from tests.cluster.processes import free_ports
-from tests.node.test_node import remains
+from tests.node.remains import remains
 
 pytestmark = pytest.mark.timeout(900)
 DEMO = (sys.executable, "-m", "tests.node.demo")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,13 +11,13 @@ from cryostat_operator.api import constants
 from tests.cluster.api import Object
 from tests.cluster.operator_process import ROOT
 from tests.docs.commands import blocks
+from tests.node.commands import PASSPHRASE, cryostat_operator
 from tests.node.instance import HOME, TARGET, Running, wait_until
 
 # The instance becomes Ready within minutes, also after the changes of each test.
 pytestmark = pytest.mark.timeout(900)
 
 
-PASSPHRASE = ("CRYOSTAT_BACKUP_PASSPHRASE", "correct horse battery")
 KINDS_OF_AN_INSTANCE = (
     ("apps/v1", "Deployment"),
     ("v1", "PersistentVolumeClaim"),
@@ -139,10 +136,3 @@ def bind(instance: Running, namespace: str, kind: str, name: str) -> None:
             "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": HOME}],
         }
     )
-
-
-def cryostat_operator(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with this kubeconfig and a passphrase."""
-    env = {**os.environ, PASSPHRASE[0]: PASSPHRASE[1], "KUBECONFIG": str(kubeconfig)}
-    program = Path(sys.executable).parent / "cryostat-operator"
-    return subprocess.run([program, *arguments], env=env, capture_output=True, text=True)

@@ -11,14 +11,14 @@ import pytest
 
 from tests.cluster.api import Object
 from tests.cluster.operator_process import NAMESPACE
+from tests.node.applications import container, deployment
+from tests.node.commands import cryostat_operator
 from tests.node.conftest import NamespaceFactory
 from tests.node.instance import HOME, TARGET, UNPRIVILEGED, Running, wait_until
 from tests.node.operator_image import REFERENCE
+from tests.node.pods import start
+from tests.node.replicas import replicas
 from tests.node.shell import Shell
-from tests.node.test_instance_agents import container, deployment
-from tests.node.test_instance_backup import cryostat_operator
-from tests.node.test_node import start
-from tests.node.test_operator import replicas
 
 pytestmark = pytest.mark.timeout(900)
 FOLDER = "/must-gather"  # `oc adm must-gather` copies this folder

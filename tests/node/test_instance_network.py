@@ -15,8 +15,8 @@ from tests.cluster.operator_process import NAMESPACE
 from tests.network_flows import LOOPBACK, SOURCES, STATES, TABLE, Flow, expected, place_of
 from tests.node.configuration import DNS_ADDRESS
 from tests.node.instance import OTHER, TARGET, Running, client, owner, wait_until
+from tests.node.replicas import replicas
 from tests.node.shell import Shell
-from tests.node.test_operator import replicas
 
 pytestmark = pytest.mark.timeout(900)
 CONNECT = """

@@ -15,48 +15,13 @@ from tests.cluster.api import Object, eventually
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.processes import ProcessDiedError
 from tests.node import leftovers
-from tests.node.configuration import PAUSE_IMAGE
 from tests.node.conftest import NamespaceFactory
 from tests.node.node import Node
+from tests.node.pods import pod, start
+from tests.node.remains import remains
 from tests.node.requirements import environment
 
 ROOT = Path(__file__).parents[2]
-
-
-def pod(name: str, namespace: str, *arguments: str, volumes: list[Object] | None = None) -> Object:
-    """A pod of the smallest image. The Pod Security level `restricted` allows it."""
-    security = {
-        "runAsNonRoot": True,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    container: Object = {"name": "main", "image": PAUSE_IMAGE, "args": list(arguments), "securityContext": security}
-    if volumes:
-        container["volumeMounts"] = [{"name": volume["name"], "mountPath": "/data"} for volume in volumes]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"name": name}},
-        "spec": {
-            "containers": [container],
-            "volumes": volumes or [],
-            "securityContext": {"fsGroup": 2000},
-            "terminationGracePeriodSeconds": 1,
-        },
-    }
-
-
-def start(node: Node, obj: Object) -> Object:
-    """Create a pod and wait until it runs."""
-    node.api.create(obj)
-    meta = obj["metadata"]
-
-    def running() -> Object | None:
-        found = node.api.get("v1", "Pod", meta["name"], meta["namespace"])
-        return found if found["status"].get("phase") == "Running" else None
-
-    return eventually(running, 180, f"pod {meta['name']} runs") or {}
 
 
 def request_from(node: Node, namespace: str, client: str, url: str) -> str:
@@ -163,17 +128,6 @@ def start_in_process(module: str, name: str) -> tuple[subprocess.Popen[str], Pat
     directory = Path(process.stdout.readline().strip())
     assert directory.is_dir(), "the node did not start"
     return process, directory
-
-
-def remains(directory: Path) -> list[str]:
-    """The processes, devices, mounts and folders of a node that exist on this machine."""
-    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    devices = subprocess.run(["ip", "link"], env=environment(), capture_output=True, text=True, check=True).stdout
-    found = [line for line in commands.splitlines() if directory.name in line]
-    found += [line for line in devices.splitlines() if leftovers.device(directory) in line]
-    found += [line for line in Path("/proc/self/mounts").read_text().splitlines() if directory.name in line]
-    found += [str(path) for path in (directory, *(root / directory.name for root in leftovers.hierarchies()))]
-    return [each for each in found if not each.startswith("/") or Path(each).exists()]
 
 
 @pytest.mark.usefixtures("can_run")

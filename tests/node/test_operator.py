@@ -19,13 +19,14 @@ from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import ApiError, Object, condition
 from tests.cluster.operator_process import DEPLOYMENT, LEASES, NAMESPACE
-from tests.cluster.test_webhooks_server import review
+from tests.cluster.webhook_calls import review
 from tests.node.conftest import NamespaceFactory
 from tests.node.installation import operator_available, restarts
 from tests.node.instance import CURL, HOME, PODS, TARGET, Running, container_of, wait_until
 from tests.node.node import Node
 from tests.node.operator_image import REFERENCE
-from tests.node.test_node import pod, start
+from tests.node.pods import pod, start
+from tests.node.replicas import replicas
 
 pytestmark = pytest.mark.timeout(900)
 WEBHOOK_SERVICE = "cryostat-operator-webhook-service"
@@ -35,16 +36,6 @@ def leader(node: Node) -> str:
     """The identity of the leader. It begins with the name of the pod."""
     lease = node.api.get(LEASES, "Lease", constants.LEASE, NAMESPACE)
     return str(lease["spec"].get("holderIdentity") or "")
-
-
-def replicas(node: Node) -> list[Object]:
-    """Wait until there are only two pods of the operator, and return them."""
-
-    def exactly_two() -> list[Object] | None:
-        found = node.api.list("v1", "Pod", NAMESPACE)
-        return found if len(found) == 2 and operator_available(node.api) else None
-
-    return wait_until(exactly_two, "two pods of the operator are left") or []
 
 
 def pod_of(node: Node, identity: str) -> Object:

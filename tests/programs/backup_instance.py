@@ -16,7 +16,7 @@ from cryostat_operator.backup.pod_streams import PodStreams
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from tests.programs.pod import Container, planned, secrets
-from tests.programs.test_postgresql import BIN, as_user, running
+from tests.programs.postgresql import BIN, as_user, running
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import operate, serve_instance
 from tests.unit.backup.kubelet import Kubelet, connections

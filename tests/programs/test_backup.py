@@ -53,7 +53,7 @@ from tests.programs.backup_instance import (
     running_database,
     store,
 )
-from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run
+from tests.programs.postgresql import BIN, INSTALLED, as_user, run
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import operate, serve_pod, serve_secrets, serve_workloads
 from tests.unit.backup.kubelet import connections

@@ -12,14 +12,14 @@ import pytest
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from tests.java import jvm
-from tests.programs import test_nginx
+from tests.programs import nginx
+from tests.programs.nginx import application as application
+from tests.programs.nginx import gateway as gateway
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
-from tests.programs.test_nginx import application as application
-from tests.programs.test_nginx import gateway as gateway
 from tests.unit.cluster_state import NAME
 
 pytestmark = pytest.mark.skipif(
-    not (jvm.AVAILABLE and test_nginx.INSTALLED), reason="there is no JDK, or no nginx (.ci/programs)"
+    not (jvm.AVAILABLE and nginx.INSTALLED), reason="there is no JDK, or no nginx (.ci/programs)"
 )
 
 
@@ -34,7 +34,7 @@ def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, pas
         (classes / name).write_bytes(data[name])
     port = str(gateway.ports[names.PORT_AGENT_GATEWAY])
     stores = [classes / "keystore.p12", classes / "truststore.p12"]
-    command: list[str | Path] = ["java", "-cp", classes, "Handshake", test_nginx.HOST, port, *stores, password]
+    command: list[str | Path] = ["java", "-cp", classes, "Handshake", nginx.HOST, port, *stores, password]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout.strip() or done.stderr
 
@@ -75,7 +75,7 @@ def test_both_sides_of_a_renewed_authority_are_trusted(classes: Path, applicatio
     old, new = authorities(plan, 2700, 0)
     sides = [secrets(plan, old)]
     sides.append(secrets(plan, new, keystore(sides[0])))
-    with test_nginx.running(plan, sides[1], tmp_path, application) as gateway:
+    with nginx.running(plan, sides[1], tmp_path, application) as gateway:
         stores = [next(data for key, data in side.items() if key.name == f"{NAME}-tls") for side in sides]
         for mine in stores:
             for trusted in stores:

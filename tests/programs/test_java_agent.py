@@ -33,7 +33,7 @@ from tests.operands.application import Application
 from tests.operands.callbacks import Caller, Credential
 from tests.operands.discovery import RefusedError
 from tests.unit.cluster_state import cryostat
-from tests.unit.operands.test_backends import variables as variables
+from tests.unit.operands.variables import variables as variables
 
 pytestmark = [
     pytest.mark.skipif(not jvm.AVAILABLE, reason="there is no JDK (.ci/programs)"),

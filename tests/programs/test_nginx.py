@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import re
-import shutil
 import ssl
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from http.client import HTTPSConnection
 from pathlib import Path
 from types import MappingProxyType
@@ -17,109 +12,18 @@ from types import MappingProxyType
 import pytest
 import urllib3
 
-from cryostat_operator.plan.components import agent_gateway
 from cryostat_operator.plan.components.agent_requests import AGENT_REQUESTS, AgentRequest
 from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.desired_state import Plan
-from cryostat_operator.plan.model.kinds import Key
 from tests.cluster.api import eventually
-from tests.cluster.processes import Child, free_ports, listening
+from tests.cluster.processes import free_ports
+from tests.programs.nginx import AGENT, CLOSE, HOST, INSTALLED, RECEIVED, TEST_ADDRESS, running
+from tests.programs.nginx import application as application
+from tests.programs.nginx import gateway as gateway
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
-from tests.unit.cluster_state import NAME, NAMESPACE
+from tests.unit.cluster_state import NAME
 
-INSTALLED = shutil.which("nginx")
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.ci/programs)")
-
-AGENT = names.agent_certificate(NAMESPACE, NAME, NAMESPACE)
-TEST_ADDRESS = "X-Test-Address"
-CLOSE = "X-Test-Close"  # header of a request that the application does not answer
-HOST = f"{NAME}-agent.{NAMESPACE}.svc"
-
-
-@dataclass(frozen=True)
-class Received:
-    """A request that the application got. Names of headers are in lower case."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-
-
-RECEIVED: list[Received] = []
-
-
-class Application(http.server.BaseHTTPRequestHandler):
-    """Replaces the application: records each request, and responds with its path."""
-
-    protocol_version = "HTTP/1.1"
-
-    def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        RECEIVED.append(Received(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
-        if CLOSE in self.headers:
-            self.close_connection = True
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.path)))
-        self.end_headers()
-        self.wfile.write(self.path.encode())
-
-    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = answer  # noqa: N815 - called by name
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def application() -> Iterator[int]:
-    """The port of a simulated application on loopback."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, application: int) -> Iterator[Container]:
-    plan = planned()
-    with running(plan, secrets(plan), tmp_path_factory.mktemp("nginx"), application) as container:
-        yield container
-
-
-@contextmanager
-def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Iterator[Container]:
-    """Run the gateway until the end of the block."""
-    container = container_of(plan, content, root, application)
-    pretend_addresses(container)
-    child = Child("nginx", command(container), root / "nginx.log")
-    try:
-        child.wait_until(lambda: listening(container.ports[names.PORT_AGENT_GATEWAY]), 60)
-        yield container
-    finally:
-        child.stop()
-        print(child.tail(50))
-
-
-def container_of(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Container:
-    """The gateway's container. One program replaces both application and Grafana."""
-    paths = {"/run/nginx.pid": str(root / "nginx.pid")}
-    ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
-    ports[names.PORT_USER_GATEWAY] = free_ports(1)[0]
-    return Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
-
-
-def command(container: Container) -> list[str]:
-    """The command of nginx. All processes of the pod have one user, so the workers must not change theirs."""
-    return [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
-
-
-def pretend_addresses(container: Container) -> None:
-    """Configure nginx to take the address of its peer from a header, so that tests can choose this address."""
-    config = container.place(agent_gateway.CONFIG_DIRECTORY) / "nginx.conf"
-    directives = f"http {{\n    real_ip_header {TEST_ADDRESS};\n    set_real_ip_from 127.0.0.1;\n"
-    config.chmod(0o644)
-    config.write_text(config.read_text().replace("http {\n", directives))
 
 
 def ask(

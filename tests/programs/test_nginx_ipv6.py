@@ -14,8 +14,8 @@ import pytest
 
 from cryostat_operator.plan.model import names
 from tests.cluster.processes import Child, free_ports
+from tests.programs.nginx import AGENT, HOST, INSTALLED, command, container_of
 from tests.programs.pod import planned, secrets
-from tests.programs.test_nginx import AGENT, HOST, INSTALLED, command, container_of
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace of its own needs root"),

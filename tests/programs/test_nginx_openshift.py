@@ -9,9 +9,9 @@ import urllib3
 
 from cryostat_operator.plan.components.proxy_headers import PROTECTED_HEADERS, HeaderRule
 from cryostat_operator.plan.model import names
+from tests.programs.nginx import INSTALLED, RECEIVED, running
+from tests.programs.nginx import application as application
 from tests.programs.pod import Container, planned, secrets
-from tests.programs.test_nginx import INSTALLED, RECEIVED, running
-from tests.programs.test_nginx import application as application
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.ci/programs)")
 

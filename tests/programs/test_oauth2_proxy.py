@@ -20,9 +20,9 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key, Obj
 from tests.cluster import binaries
 from tests.cluster.processes import Child, listening
+from tests.programs.nginx import RECEIVED
+from tests.programs.nginx import application as application
 from tests.programs.pod import Container, Data, planned, secrets
-from tests.programs.test_nginx import RECEIVED
-from tests.programs.test_nginx import application as application
 from tests.unit.cluster_state import NAME, NAMESPACE, find
 
 HOST = f"{NAME}.{NAMESPACE}.svc"

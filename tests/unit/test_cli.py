@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from cryostat_operator import __version__, cli
 from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION
 from cryostat_operator.packaging import generate
+from tests.command import PROGRAM
 
 CRYOSTAT = """
 apiVersion: operator.cryostat.io/v1beta2
@@ -24,7 +25,6 @@ metadata: {name: sample}
 spec: {}
 """
 VALUES_OR_CRYOSTAT = {"render": CRYOSTAT, "convert-values": "reports: {replicas: 1}", "--help": ""}
-PROGRAM = Path(sys.executable).parent / "cryostat-operator"
 
 
 def invoke(*arguments: str, text: str | None = None) -> Result:

@@ -18,39 +18,14 @@ from cryostat_operator.kube.kopf_import import kopf
 from cryostat_operator.kube.leadership_gate import NotLeaderError
 from cryostat_operator.metrics import Metrics
 from cryostat_operator.observe import listed_cryostats
-from cryostat_operator.plan.model.kinds import InstanceKey, Obj
+from cryostat_operator.plan.model.kinds import InstanceKey
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.runtime import Operator
 from cryostat_operator.settings import Settings
-from tests.unit.api_server import ApiServer
+from tests.unit.cryostat_server import API, COLLECTION, ONE, OTHER, Cluster, until
 
-API = "/apis/operator.cryostat.io/v1beta2"
-COLLECTION = f"{API}/cryostats"
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/ops/leases/{constants.LEASE}"
-ONE, OTHER = InstanceKey("a", "x"), InstanceKey("b", "y")
 LABELS = {constants.LABEL_NAME: OTHER.name, constants.LABEL_NAMESPACE: OTHER.namespace}
-
-
-class Cluster(ApiServer):
-    """An API server that serves Cryostats, and no optional API."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.served = [{"name": "cryostats"}]
-
-    async def request(self, method: str, path: str, **more: Any) -> Obj:
-        group = path.removeprefix("/apis/").split("/")
-        if len(group) != 2 or path.startswith("/api/"):
-            return await super().request(method, path, **more)
-        self.requests.append((method, path))
-        if error := self.hook and self.hook(method, path, None):
-            raise error
-        if path != API:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
-        return {"resources": self.served}
-
-    def add(self, instance_key: InstanceKey) -> Obj:
-        return self.put(f"{API}/namespaces/{instance_key.namespace}/cryostats/{instance_key.name}", {"spec": {}})
 
 
 class Reconciles:
@@ -102,12 +77,6 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Create:
     monkeypatch.setattr(runtime, "Metrics", lambda: Metrics(CollectorRegistry()))  # the default registry is global
     monkeypatch.setattr(runtime, "Client", client)
     return create
-
-
-async def until(is_reached: Callable[[], Any]) -> None:
-    async with asyncio.timeout(60):
-        while not is_reached():
-            await asyncio.sleep(0)
 
 
 async def test_the_target_namespaces_of_a_cryostat_are_noted_when_it_arrives(process: Create) -> None:

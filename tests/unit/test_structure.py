@@ -146,6 +146,32 @@ def test_test_files_are_short() -> None:
     ] == []
 
 
+def imported(node: ast.AST) -> list[str]:
+    """What a statement imports, with dots. Relative imports are of `tests`."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        module = ".".join(filter(None, ("tests" if node.level else "", node.module)))
+        return [f"{module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def is_in_test_file(name: str) -> bool:
+    package, *parts = name.split(".")
+    return package == "tests" and any(part.startswith("test_") for part in parts)
+
+
+def test_no_module_imports_a_test_file() -> None:
+    """What several files need is in a module beside them: a test file can be changed without reading others."""
+    assert [
+        (str(path.relative_to(UNIT.parent)), name)
+        for path in UNIT.parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in imported(node)
+        if is_in_test_file(name)
+    ] == []
+
+
 def test_the_key_of_an_instance_has_one_name() -> None:
     """`key` is the key of an object, `instance` an `Instance`."""
     arguments = [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cryostat_operator.api import constants
+
 
 @dataclass(frozen=True)
 class Case:
@@ -310,4 +312,11 @@ BAD_NAMES = {
         "and begin and end with a letter or digit: Services are named after it"
     ),
     "x" * 49: "metadata.name must have at most 48 characters: longer names of containers are made from it",
+}
+
+
+SCHEDULED = {
+    constants.ANNOTATION_BACKUP_SCHEDULE: "@daily",
+    constants.ANNOTATION_BACKUP_TARGET: "s3://backups/prod",
+    constants.ANNOTATION_BACKUP_SECRET: "target",
 }

@@ -6,25 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cryostat_operator.api.base import Model
-from cryostat_operator.api.constants import API_VERSION
 from cryostat_operator.api.v1beta2 import Cryostat, CryostatSpec
 from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 from tests.unit.api.cases import BAD_NAMES, CASES, GOOD_NAMES
-
-TESTS = Path(__file__).parents[2]
-INPUTS = sorted((TESTS / "conformance").glob("*cases/*/input*.yaml"))
-SAMPLES = sorted((TESTS.parent / "manifests/samples").glob("*.yaml"))
-
-
-def cryostats(path: Path) -> list[dict[str, Any]]:
-    return [obj for obj in yaml.safe_load_all(path.read_text()) if obj["kind"] == "Cryostat"]
-
-
-def cryostat(spec: Any, name: str = "cryostat") -> dict[str, Any]:
-    return {"apiVersion": API_VERSION, "kind": "Cryostat", "metadata": {"name": name}, "spec": spec}
+from tests.unit.api.cryostats import INPUTS, SAMPLES, cryostat, cryostats
 
 
 @pytest.mark.parametrize("path", INPUTS + SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")

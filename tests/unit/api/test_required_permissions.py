@@ -16,6 +16,7 @@ from cryostat_operator.api.required_permissions import (
     secrets,
 )
 from cryostat_operator.api.v1beta2 import CryostatSpec
+from tests.unit.api.cases import SCHEDULED
 
 
 def with_spec(spec: Any) -> dict[str, Any]:
@@ -219,13 +220,6 @@ def test_accepting_a_namespace_needs_all_permissions(before: Any, after: Any, re
     expected = required_permissions(accepting(None), None, openshift=False) if reviewed else []
     assert wanted == expected
     assert all("metadata.annotations[operator.cryostat.io/accept-namespaces]" in each.cause for each in wanted)
-
-
-SCHEDULED = {
-    constants.ANNOTATION_BACKUP_SCHEDULE: "@daily",
-    constants.ANNOTATION_BACKUP_TARGET: "s3://backups/prod",
-    constants.ANNOTATION_BACKUP_SECRET: "target",
-}
 
 
 def _scheduled(**changed: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import NAMESPACE, Streams, filled, serve_instance
-from tests.unit.backup.test_save import access, saved
+from tests.unit.backup.saved import access, saved
 
 
 @pytest.fixture

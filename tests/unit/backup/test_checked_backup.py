@@ -13,7 +13,7 @@ from cryostat_operator.backup.folder import open_folder
 from cryostat_operator.backup.manifest import DATABASE, MANIFEST, BackupError
 from cryostat_operator.backup.save import digest_without_secrets
 from tests.unit.backup.instance import KEYS, encoded
-from tests.unit.backup.test_save import PASSPHRASE
+from tests.unit.backup.saved import PASSPHRASE
 
 
 def test_a_valid_backup_is_accepted(backup: Path) -> None:

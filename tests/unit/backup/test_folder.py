@@ -11,7 +11,7 @@ import pytest
 from cryostat_operator.backup import folder as module
 from cryostat_operator.backup.folder import new_folder, open_folder
 from cryostat_operator.backup.manifest import CRYOSTAT, DATABASE, MANIFEST, SECRETS, BackupError
-from tests.unit.backup.test_manifest import OBJECT, manifest
+from tests.unit.backup.manifests import OBJECT, manifest
 
 
 def write(target: Path) -> None:

@@ -32,7 +32,7 @@ from tests.unit.backup.instance import (
     serve_pod,
     serve_workloads,
 )
-from tests.unit.backup.test_save import PASSPHRASE, access
+from tests.unit.backup.saved import PASSPHRASE, access
 
 PAUSE = constants.ANNOTATION_PAUSE
 

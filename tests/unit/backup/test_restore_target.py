@@ -18,7 +18,7 @@ from cryostat_operator.backup.restore_target import RestoreTarget
 from cryostat_operator.plan.upgrades import Versions
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import NAME, NAMESPACE, serve_instance
-from tests.unit.backup.test_save import PASSPHRASE
+from tests.unit.backup.saved import PASSPHRASE
 
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
 REFUSAL = (

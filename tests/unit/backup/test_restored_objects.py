@@ -12,7 +12,7 @@ from cryostat_operator.backup.folder import SavedFolder, new_folder, open_folder
 from cryostat_operator.backup.manifest import CRYOSTAT, DATABASE, SECRETS, BackupError, StoredObject
 from cryostat_operator.backup.restored_objects import ObjectRestore
 from tests.unit.backup.instance import Storage
-from tests.unit.backup.test_manifest import manifest
+from tests.unit.backup.manifests import manifest
 
 OBJECTS = tuple(StoredObject("logs", key, f"objects/{key}", {}, {"k": key}) for key in ("one", "two"))
 

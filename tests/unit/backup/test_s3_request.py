@@ -13,7 +13,7 @@ from cryostat_operator.backup.folder import FileChunks
 from cryostat_operator.backup.manifest import BackupError
 from cryostat_operator.backup.object_storage import ObjectStorage
 from cryostat_operator.backup.s3_request import MissingObjectError
-from tests.unit.backup.test_object_storage import service
+from tests.unit.backup.object_service import service
 
 CONTENT = b"content"
 

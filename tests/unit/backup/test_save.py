@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from cryostat_operator.api import constants
-from cryostat_operator.backup import encryption
 from cryostat_operator.backup.encryption import decrypt
-from cryostat_operator.backup.folder import new_folder, open_folder
-from cryostat_operator.backup.instance_access import InstanceAccess
-from cryostat_operator.backup.manifest import SECRETS, BackupError, Manifest
-from cryostat_operator.backup.save import digest_without_secrets, portable, save
+from cryostat_operator.backup.folder import open_folder
+from cryostat_operator.backup.manifest import SECRETS, BackupError
+from cryostat_operator.backup.save import digest_without_secrets, portable
 from cryostat_operator.kube.errors import ApiError
 from tests.unit.api_server import ApiServer
-from tests.unit.backup.instance import ACCESS, KEYS, NAME, NAMESPACE, Storage, Streams, encoded, filled, serve_instance
-
-PASSPHRASE = b"correct horse battery"
-
-
-def access(
-    server: ApiServer, monkeypatch: pytest.MonkeyPatch, streams: Streams, storage: Storage, namespace: str = NAMESPACE
-) -> InstanceAccess:
-    @asynccontextmanager
-    async def opened(*_: Any) -> Any:
-        yield storage
-
-    monkeypatch.setattr(encryption, "COST", 16)
-    monkeypatch.setattr(InstanceAccess, "storage", opened)
-    untyped: Any = streams
-    return InstanceAccess(server, untyped, namespace, NAME)
-
-
-async def saved(reached: InstanceAccess, target: Path) -> tuple[Manifest, list[str]]:
-    lines: list[str] = []
-    with new_folder(target) as folder:
-        return await save(reached, folder, PASSPHRASE, lines.append), lines
+from tests.unit.backup.instance import ACCESS, KEYS, NAME, NAMESPACE, Streams, encoded, filled, serve_instance
+from tests.unit.backup.saved import PASSPHRASE, access, saved
 
 
 async def test_a_valid_backup_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

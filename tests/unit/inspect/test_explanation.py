@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
-import ssl
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cryostat_operator.cli import main
 from cryostat_operator.inspect.explanation import explanation
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
-from cryostat_operator.pki import signing
-from cryostat_operator.pki.signing import CertificateTemplate
+from tests.unit.inspect.kubeconfigs import LOCALHOST, kubeconfig, self_signed, serving
 
 NETWORK = "Check the cluster of the kubeconfig's context, and the network."
-
-
-def kubeconfig(server: str, **cluster: Any) -> bytes:
-    config = {
-        "current-context": "a",
-        "contexts": [{"name": "a", "context": {"cluster": "b", "user": "c"}}],
-        "clusters": [{"name": "b", "cluster": {"server": server, **cluster}}],
-        "users": [{"name": "c", "user": {"token": "t"}}],
-    }
-    return yaml.safe_dump(config).encode()
 
 
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, **cluster: Any) -> Result:
@@ -51,35 +32,6 @@ def with_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: by
     assert (result.exit_code, result.stdout) == (2, ""), result.output
     assert result.stderr.count("\n") == 1
     return result
-
-
-@contextlib.contextmanager
-def serving(status: int, body: bytes, certificate: Path | None = None) -> Iterator[str]:
-    """A server that answers all requests in this way, by HTTPS with a certificate."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_an_unreachable_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,19 +79,7 @@ def test_a_server_that_does_not_answer_in_time() -> None:
     )
 
 
-LOCALHOST = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 OTHER_NAME = x509.DNSName("api.example.com")
-
-
-def self_signed(directory: Path, name: x509.GeneralName, now: float | None = None) -> Path:
-    """A file with a self-signed certificate and its key. The certificate of a name is issued `now`."""
-    pair = directory / "pair.pem"
-    key = signing.new_key()
-    template = CertificateTemplate("localhost", (name,), (ExtendedKeyUsageOID.SERVER_AUTH,))
-    pair.write_bytes(
-        signing.key_pem(key) + signing.certificates_pem([signing.sign_certificate(template, key, now or time.time())])
-    )
-    return pair
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from cryostat_operator import handlers, logs
 from cryostat_operator.cli import main
-from tests.unit.inspect.test_explanation import LOCALHOST, kubeconfig, self_signed, serving
+from tests.unit.inspect.kubeconfigs import LOCALHOST, kubeconfig, self_signed, serving
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from cryostat_operator.kube import leader_election
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.leader_election import RENEW_DEADLINE, LeaderElection
 from tests.unit.api_server import ApiServer
-from tests.unit.kube.test_lease_record import held, lease
+from tests.unit.kube.leases import held, lease
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/ops/leases/{constants.LEASE}"
 NAME = "Lease ops/d696d7ab.redhat.com"

@@ -10,20 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cryostat_operator.api import constants
 from cryostat_operator.kube.leader_election import LEASE_DURATION, RENEW_DEADLINE, LeaseRecord
-
-Lease = dict[str, Any]
-STAMP = "2030-01-01T00:00:00.000000Z"
-
-
-def lease(version: int = 1, **spec: Any) -> Lease:
-    metadata = {"name": constants.LEASE, "namespace": "n", "resourceVersion": str(version)}
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-
-
-def held(by: str = "other", seconds: int | None = 15, **more: Any) -> Lease:
-    return lease(holderIdentity=by, leaseDurationSeconds=seconds, renewTime=STAMP, acquireTime=STAMP, **more)
+from tests.unit.kube.leases import STAMP, Lease, held, lease
 
 
 def candidate(seen: Lease | None = None, now: float = 0.0) -> LeaseRecord:

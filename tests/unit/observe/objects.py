@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.model.kinds import InstanceKey
+from cryostat_operator.observe.owned_objects import OwnedObjects
+from cryostat_operator.plan.model.kinds import InstanceKey, Key
+from tests.unit.observe.triggers import RecordedTriggers
 
 INSTANCE = InstanceKey("here", "x")
 LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
@@ -25,3 +27,11 @@ def owned(
         **parts.pop("metadata", {}),
     }
     return {"apiVersion": "v1", "metadata": metadata, **parts}
+
+
+LOCK = Key("ConfigMap", "here", "x-lock")
+
+
+def cache(exists: bool = True) -> tuple[OwnedObjects, RecordedTriggers]:
+    recorded = RecordedTriggers()
+    return OwnedObjects(recorded.triggers, lambda _: exists), recorded

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cryostat_operator.observe.deletions import MAX_REMEMBERED
-from tests.unit.observe.objects import INSTANCE, owned
-from tests.unit.observe.test_owned_objects import LOCK, cache
+from tests.unit.observe.objects import INSTANCE, LOCK, cache, owned
 
 
 def test_a_stale_response_does_not_restore_a_deleted_object() -> None:

@@ -7,31 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from cryostat_operator.api import constants
 from cryostat_operator.observe.keystores import has_other_password, keys
 from cryostat_operator.observe.observer import Observer
-from cryostat_operator.pki import signing
 from cryostat_operator.plan.model.kinds import Key, Obj, path_of
 from tests.unit.api_server import ApiServer
+from tests.unit.observe.keystores import BY_CERT_MANAGER, keystore
 from tests.unit.observe.objects import INSTANCE, owned
 from tests.unit.observe.triggers import RecordedTriggers
 
 KEYSTORE, PASSWORD = keys(INSTANCE)
-KEY = signing.new_key()
-CERTIFICATE = signing.sign_certificate(signing.CertificateTemplate("x"), KEY, 1_700_000_000.0)
-BY_CERT_MANAGER = {constants.ANNOTATION_CERTIFICATE: "x"}
-
-
-def keystore(password: str, annotations: dict[str, str] | None = None) -> Obj:
-    encryption = BestAvailableEncryption(password.encode())
-    values = {
-        "keystore.p12": pkcs12.serialize_key_and_certificates(b"x", KEY, CERTIFICATE, None, encryption),
-        "tls.crt": signing.certificates_pem([CERTIFICATE]),
-    }
-    data = {name: base64.b64encode(value).decode() for name, value in values.items()}
-    return owned("x-tls", data=data, metadata={"annotations": BY_CERT_MANAGER if annotations is None else annotations})
 
 
 def with_password(password: str, uid: str = "p", **metadata: Any) -> Obj:

@@ -12,7 +12,7 @@ from cryostat_operator.observe import listed_cryostats
 from cryostat_operator.observe.cryostats import CryostatStore
 from cryostat_operator.observe.listed_cryostats import ListedCryostats
 from cryostat_operator.plan.model.kinds import InstanceKey, Obj
-from tests.unit.test_runtime import COLLECTION, ONE, Cluster, until
+from tests.unit.cryostat_server import COLLECTION, ONE, Cluster, until
 
 
 @pytest.fixture

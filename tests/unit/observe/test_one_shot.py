@@ -17,8 +17,8 @@ from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
-from tests.unit.observe.test_keystores import keystore
-from tests.unit.pki.test_inspection import CA, encoded
+from tests.unit.observe.keystores import keystore
+from tests.unit.pki.tls_secrets import CA, encoded
 
 SPEC = {"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "htpasswd"}}}
 LABELS = {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: NAMESPACE}

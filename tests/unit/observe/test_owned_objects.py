@@ -11,15 +11,8 @@ from cryostat_operator.observe.owned_objects import OwnedObjects
 from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.names import ca_secret, sha256
-from tests.unit.observe.objects import INSTANCE, LABELS, owned
+from tests.unit.observe.objects import INSTANCE, LABELS, LOCK, cache, owned
 from tests.unit.observe.triggers import RecordedTriggers
-
-LOCK = Key("ConfigMap", "here", "x-lock")
-
-
-def cache(exists: bool = True) -> tuple[OwnedObjects, RecordedTriggers]:
-    recorded = RecordedTriggers()
-    return OwnedObjects(recorded.triggers, lambda _: exists), recorded
 
 
 def test_an_event_enqueues_and_a_write_does_not() -> None:

@@ -14,7 +14,7 @@ from tests.operands.application import Application
 from tests.operands.backends import Database, Storage, UnreachableError
 from tests.operands.callbacks import Caller, Credential
 from tests.operands.discovery import RefusedError
-from tests.unit.operands.test_backends import variables as variables
+from tests.unit.operands.variables import variables as variables
 
 AGENT = {"x-cryostat-agent-proxy": "true", "x-forwarded-for": "127.0.0.7"}
 BODY = {"realm": "app", "callback": "https://storedcredentials:1@127.0.0.7:9977/"}

@@ -11,20 +11,9 @@ import pytest
 
 from tests.operands import backends, web
 from tests.operands.backends import Database, Storage, UnreachableError, trusted_certificates
-from tests.programs.pod import planned
-from tests.unit.cluster_state import environment
+from tests.unit.operands.variables import variables as variables
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
-
-
-@pytest.fixture(scope="module")
-def variables() -> dict[str, str]:
-    """The variables of a planned instance."""
-    return environment(planned()) | {
-        "QUARKUS_DATASOURCE_PASSWORD": "pa'ss",
-        "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_ACCESS_KEY_ID": "access",
-        "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY": "secret",
-    }
 
 
 def test_the_certificate_of_the_database_is_verified(variables: dict[str, str]) -> None:

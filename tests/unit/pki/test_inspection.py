@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 
 import pytest
@@ -11,17 +10,10 @@ from cryostat_operator.pki import authority, signing
 from cryostat_operator.pki.inspection import MAX_CERTIFICATES, ca_common_name, inspect_secret, renewal_window
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import CertificateRequest
+from tests.unit.pki.tls_secrets import CA, CA_REQUEST, DAY, NOW, encoded
 
-NOW, DAY = 1_800_000_000.0, signing.DAY
-CA_REQUEST = CertificateRequest(Key("Secret", "n", "ca"), "cryostat-ca")
 REQUEST = CertificateRequest(Key("Secret", "n", "db"), "db", ("db",), frozenset({"server auth"}), CA_REQUEST.key)
-CA = authority.ensure_ca(CA_REQUEST, {}, NOW)
 LEAF = authority.issue_certificate(REQUEST, authority.CertificateAuthority.from_data(CA), None, NOW)
-
-
-def encoded(data: authority.Data, **replaced: bytes) -> dict[str, str]:
-    names = {key.replace("_", "."): value for key, value in replaced.items()}
-    return {key: base64.b64encode(value).decode() for key, value in {**data, **names}.items()}
 
 
 def test_a_certificate_and_its_ca() -> None:

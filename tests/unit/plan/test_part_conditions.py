@@ -5,29 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
+from tests.unit.plan.reported import condition, summary
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
 CLAIM = Key("PersistentVolumeClaim", NAMESPACE, "sample-database")
 APPLICATION = Key("Deployment", NAMESPACE, "sample")
 INGRESS = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [{"host": "jfr.example.com"}]}}}}
 EMPTY_DIR = {"emptyDir": {"enabled": True}}
-
-
-def condition(state: ClusterState, kind: str, *refusals: Problem, **report: Any) -> Obj:
-    """A condition; empty if there is none."""
-    conditions = status_for(state.instance, state.plan, Report(refusals, **report), "now")["conditions"]
-    return next((each for each in conditions if each["type"] == kind), {})
-
-
-def summary(found: Obj) -> tuple[str, str]:
-    return found["status"], found["reason"]
 
 
 def without(state: ClusterState, key: Key) -> ClusterState:

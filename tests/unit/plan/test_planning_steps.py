@@ -5,10 +5,8 @@ Counted are the calls of functions, not the time.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
+from tests.unit.call_count import calls
 from tests.unit.cluster_state import ClusterState, cryostat
 
 _COUNT = 40
@@ -98,22 +97,6 @@ def _counted(value: Any) -> Any:
     if isinstance(value, list):
         return [_counted(each) for each in value]
     return Text(value) if type(value) is str else value
-
-
-def calls(function: Callable[[], Any]) -> int:
-    """How many functions a function calls, directly and indirectly."""
-    count = 0
-
-    def profile(_frame: FrameType, event: str, _argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(profile)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def planned(path: Path, schema: Schema, count: int) -> int:

@@ -14,7 +14,7 @@ from cryostat_operator.plan.model.kinds import KINDS, Key
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
-from tests.unit.plan.test_part_conditions import condition, summary
+from tests.unit.plan.reported import condition, summary
 
 LOGIN = {"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "users"}}}
 BUILT_IN = Snapshot(apis=frozenset(KINDS) - {"Certificate", "Issuer"})

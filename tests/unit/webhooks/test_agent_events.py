@@ -10,7 +10,7 @@ from cryostat_operator.metrics import InjectionCounts
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.agent_admission import AgentAdmission
 from cryostat_operator.webhooks.agent_events import MAX_EVENTS, AgentEvents, creator_of
-from tests.unit.webhooks.test_agent_admission import CRYOSTAT, Reader, request
+from tests.unit.webhooks.agent_requests import CRYOSTAT, Reader, request
 
 EVENT = (
     'Pod p in namespace n: the agent was not added, there is no container "none0", '

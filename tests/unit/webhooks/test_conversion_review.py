@@ -17,18 +17,7 @@ from cryostat_operator.api.conversion import ANNOTATION
 from cryostat_operator.webhooks import conversion_review
 from cryostat_operator.webhooks.conversion_review import OBJECT_LIMITS, ConversionReview
 from cryostat_operator.webhooks.reviews import MalformedReviewError
-
-OLD = f"{constants.GROUP}/v1beta1"
-
-
-def cryostat(number: int = 0, size: int = 0) -> dict[str, Any]:
-    metadata = {"name": f"x{number}", "namespace": "here", "annotations": {"notes": "é" + "x" * size}}
-    return {"apiVersion": OLD, "kind": constants.KIND, "metadata": metadata, "spec": {"minimal": False}}
-
-
-def review(objects: Any, version: str = constants.API_VERSION, **more: Any) -> dict[str, Any]:
-    request = {"uid": "1", "desiredAPIVersion": version, "objects": objects, **more}
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request}
+from tests.unit.webhooks.conversion_requests import OLD, cryostat, review
 
 
 def answer(body: Any, size: int = 1 << 20) -> dict[str, Any]:

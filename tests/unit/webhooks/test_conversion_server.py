@@ -16,7 +16,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.webhooks import conversion_server
 from cryostat_operator.webhooks.conversion_review import ConversionReview
 from cryostat_operator.webhooks.conversion_server import ConversionServer
-from tests.unit.webhooks.test_conversion_review import cryostat, review
+from tests.unit.webhooks.conversion_requests import cryostat, review
 
 JSON = {"Content-Type": "application/json"}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.webhooks.label_admission import review_labels
-from tests.unit.webhooks.test_agent_admission import request
+from tests.unit.webhooks.agent_requests import request
 
 BOTH = {"cryostat.io/name": "x", "cryostat.io/namespace": "here"}
 HINT = "Cryostat agent: not added: pods need the label cryostat.io/namespace, too"

@@ -10,7 +10,7 @@ from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.plan.model.kinds import PARTIAL, Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.webhooks.plan_warnings import MAX_REFERENCES
-from tests.unit.webhooks.test_cryostat_admission import Reader, validate
+from tests.unit.webhooks.cryostat_requests import Reader, validate
 
 
 async def test_only_some_of_very_many_references_are_read_for_warnings() -> None:

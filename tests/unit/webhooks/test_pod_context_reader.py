@@ -13,7 +13,7 @@ from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.pod_context_reader import MAX_SOURCES, PodContextReader
 from cryostat_operator.webhooks.reviews import Caller
-from tests.unit.webhooks.test_agent_admission import CRYOSTAT, Reader, request
+from tests.unit.webhooks.agent_requests import CRYOSTAT, Reader, request
 
 
 def instance(*, tls: bool) -> Instance:

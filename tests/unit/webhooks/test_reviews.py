@@ -20,7 +20,7 @@ from cryostat_operator.webhooks.reviews import (
     json_patch,
     parse,
 )
-from tests.unit.plan.test_planning_steps import calls
+from tests.unit.call_count import calls
 
 _KEYS = st.sampled_from(["a", "b", "a/b", "~", "~1", ""])
 VALUES = st.recursive(

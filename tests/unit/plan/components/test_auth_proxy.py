@@ -24,14 +24,10 @@ from tests.unit.cluster_state import (
     settled,
     volumes,
 )
+from tests.unit.plan.components.logins import BOTH, FILE, LOGIN, OPEN, PROXY
 
-PROXY = "sample-auth-proxy"
 SECRETS = "/var/run/secrets/operator.cryostat.io"
-LOGIN = Key("Secret", NAMESPACE, "sample-basic-auth")
 HEALTH_ONLY = "^/health(/liveness)?$"
-OPEN: dict[str, Any] = {"authorizationOptions": {"openShiftSSO": {"disable": True}}}
-FILE: dict[str, Any] = {"authorizationOptions": {"basicAuth": {"secretName": "users", "filename": "users.htpasswd"}}}
-BOTH = {"authorizationOptions": {**OPEN["authorizationOptions"], **FILE["authorizationOptions"]}}
 
 
 def arguments(spec: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, find, names_of, reasons, settled
-from tests.unit.plan.components.test_route import with_host
+from tests.unit.plan.components.exposed import with_host
 
 BACKEND = {"service": {"name": NAME, "port": {"number": 4180}}}
 

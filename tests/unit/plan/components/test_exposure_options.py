@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cryostat_operator.plan.components import exposure_options
-from tests.unit.plan.components.test_ingress import instance, rule
+from tests.unit.plan.components.exposed import instance, rule
 
 
 def test_routes_take_precedence() -> None:

@@ -8,32 +8,9 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.components import ingress
-from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model.kinds import Key
-from cryostat_operator.plan.model.snapshot import IngressClasses
-from cryostat_operator.settings import Settings
-from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
-
-
-def path_to(service: str, path: str = "/") -> dict[str, Any]:
-    return {"path": path, "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"name": "http"}}}}
-
-
-def rule(host: str, *paths: dict[str, Any]) -> dict[str, Any]:
-    return {"host": host, "http": {"paths": list(paths)}} if paths else {"host": host}
-
-
-def instance(
-    spec: dict[str, Any],
-    *,
-    tls: bool = False,
-    openshift: bool = False,
-    more: dict[str, Any] | None = None,
-    **config: Any,
-) -> Instance:
-    """An instance with this `ingressSpec`. `config` are further fields beside it, `more` further ones of the spec."""
-    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec, **config}}, **(more or {})}
-    return ClusterState(cryostat(options), openshift=openshift, settings=Settings(service_tls=tls)).instance
+from tests.unit.cluster_state import NAME, NAMESPACE
+from tests.unit.plan.components.exposed import instance, path_to, rule, with_classes
 
 
 @pytest.mark.parametrize(
@@ -81,11 +58,6 @@ def test_annotations_of_the_user_take_precedence() -> None:
     assert found["metadata"]["annotations"] == {**own, "nginx.org/ssl-services": NAME}
     assert "tls" not in found["spec"]
     assert "annotations" not in ingress.ingress(instance(spec))["metadata"]
-
-
-def with_classes(spec: dict[str, Any], controllers: dict[str, str], default: str = "", **more: Any) -> Instance:
-    found = instance(spec, tls=True, **more)
-    return replace(found, snapshot=replace(found.snapshot, ingress_classes=IngressClasses(controllers, default)))
 
 
 NGINX_KEY = "nginx.ingress.kubernetes.io/backend-protocol"

@@ -9,7 +9,7 @@ import pytest
 from cryostat_operator.plan.components import ingress_backend
 from cryostat_operator.plan.model import names
 from tests.unit.cluster_state import NAME, NAMESPACE
-from tests.unit.plan.components.test_ingress import instance, path_to, rule, with_classes
+from tests.unit.plan.components.exposed import instance, path_to, rule, with_classes
 
 NGINX_KEY = "nginx.ingress.kubernetes.io/backend-protocol"
 CERTAIN, UNCERTAIN = "BackendUnreachable", "BackendNotVerified"

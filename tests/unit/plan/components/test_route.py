@@ -9,13 +9,10 @@ from cryostat_operator.plan.components.exposure import application_url
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, settled
+from tests.unit.plan.components.exposed import with_host
 
 ROUTE = Key("Route", NAMESPACE, NAME)
 LINK = Key("ConsoleLink", "", names.instance_hash_name(NAMESPACE, NAME))
-
-
-def with_host(host: str) -> dict[str, Any]:
-    return {"networkOptions": {"coreConfig": {"externalHost": host}}}
 
 
 def admission(host: str, status: str = "True", **words: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.plan.components.user_login import authentication
 from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
 from tests.unit.cluster_state import ClusterState, container, cryostat, find, settled
-from tests.unit.plan.components.test_auth_proxy import BOTH, FILE, LOGIN, OPEN, PROXY
+from tests.unit.plan.components.logins import BOTH, FILE, LOGIN, OPEN, PROXY
 
 
 def test_a_user_that_the_proxy_ignores_is_named_and_blocks_nothing() -> None:

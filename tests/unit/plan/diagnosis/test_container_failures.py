@@ -9,7 +9,7 @@ import pytest
 from cryostat_operator.plan.diagnosis.container_failures import _request
 from cryostat_operator.plan.diagnosis.pod_failures import pod_failure
 from cryostat_operator.plan.model.reasons import Reason
-from tests.unit.plan.diagnosis.test_pod_failures import OOM, TIME, crashed, failure, pod
+from tests.unit.plan.diagnosis.pods import OOM, TIME, crashed, failure, pod
 
 
 def test_the_termination_message_is_quoted_unless_it_may_have_a_credential() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cryostat_operator.plan.diagnosis.container_options import resource_field
-from tests.unit.plan.diagnosis.test_pod_failures import failure, pod
+from tests.unit.plan.diagnosis.pods import failure, pod
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.plan.diagnosis.test_pod_failures import crashed, failure, pod
+from tests.unit.plan.diagnosis.pods import crashed, failure, pod
 
 
 @pytest.mark.parametrize(

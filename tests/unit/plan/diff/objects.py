@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key, Obj
 from tests.unit.cluster_state import NAMESPACE
 
 
@@ -28,3 +30,21 @@ def changed(before: Obj, path: str, value: Any) -> Obj:
         target = target[int(step)] if isinstance(target, list) else target.setdefault(step, {})
     target[last] = value
     return result
+
+
+LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
+
+
+SERVICE = Key("Service", "here", "x-database")
+
+
+HASHED = Key("Secret", "apps", names.ca_secret("here", "x"))
+
+
+def live(**metadata: Any) -> Obj:
+    return {"metadata": {"labels": LABELS, **metadata}}
+
+
+def owner(name: str = "x", uid: str = "u", **more: Any) -> Obj:
+    reference = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": name, "uid": uid}
+    return {**reference, "controller": True, **more}

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.diff import ownership
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.kinds import FIELD_MANAGER, InstanceKey, Key, Obj
+from cryostat_operator.plan.model.kinds import FIELD_MANAGER, InstanceKey, Key
+from tests.unit.plan.diff.objects import HASHED, LABELS, SERVICE, live, owner
 
 INSTANCE = InstanceKey("here", "x")
-LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
-SERVICE = Key("Service", "here", "x-database")
-HASHED = Key("Secret", "apps", names.ca_secret("here", "x"))
 WRITTEN = {"manager": FIELD_MANAGER, "fieldsV1": {"f:metadata": {}}}
-
-
-def live(**metadata: Any) -> Obj:
-    return {"metadata": {"labels": LABELS, **metadata}}
-
-
-def owner(name: str = "x", uid: str = "u", **more: Any) -> Obj:
-    reference = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": name, "uid": uid}
-    return {**reference, "controller": True, **more}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.plan.diff.pruning import is_prunable
 from cryostat_operator.plan.model.kinds import Key, Obj
-from tests.unit.plan.diff.test_ownership import HASHED, SERVICE, live, owner
+from tests.unit.plan.diff.objects import HASHED, SERVICE, live, owner
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,15 @@
+"""Whether the objects of a Cryostat are written."""
+
+from __future__ import annotations
+
+from cryostat_operator.api import constants
+from tests.cluster.api import Api, Object
+
+
+def settled(api: Api, cr: Object) -> bool:
+    """Whether all objects are written. Pods may be missing."""
+    status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
+        "status"
+    )
+    types = {each["type"] for each in (status or {}).get("conditions") or ()}
+    return "Reconciled" not in types and "MainDeploymentProgressing" in types
