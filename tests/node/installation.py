@@ -1,4 +1,4 @@
-"""Steps of a user: apply the operator's manifests and a Cryostat, and open the application."""
+"""Steps of a user: apply the operator's manifests and a Cryostat, label an application, and open Cryostat."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import urllib3
 import yaml
 
+from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, served, webhooks_are_called
 from tests.cluster.processes import Child, listening
+from tests.node.images.operands import SAMPLE_REFERENCE
 
 SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
 PORT_OF_THE_PROXY = 4180
@@ -47,12 +50,32 @@ def operator_available(api: Api) -> bool:
     return bool((deployment.get("status") or {}).get("availableReplicas") == deployment["spec"]["replicas"])
 
 
-def sample(namespace: str) -> Object:
-    """The smallest sample, with requests that fit on a small machine."""
+def sample(namespace: str, *other_targets: str) -> Object:
+    """The smallest sample, with requests that fit on a small machine. `other_targets` are more target namespaces."""
     cryostat: Object = yaml.safe_load(SAMPLE.read_text())
     cryostat["metadata"]["namespace"] = namespace
     cryostat["spec"]["resources"] = dict.fromkeys(_RESOURCES, _SMALL)
+    if other_targets:
+        cryostat["spec"]["targetNamespaces"] = [namespace, *other_targets]
     return cryostat
+
+
+def java_application(name: str, namespace: str, cryostat: Object) -> Object:
+    """A Deployment of a Java program with the two labels that request the agent of an instance."""
+    meta = cryostat["metadata"]
+    labels = {constants.AGENT_LABEL_NAME: meta["name"], constants.AGENT_LABEL_NAMESPACE: meta["namespace"]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": name, "image": SAMPLE_REFERENCE}]},
+            },
+        },
+    }
 
 
 def create_namespace(api: Api, name: str, labels: Mapping[str, str] | None = None) -> None:
@@ -68,16 +91,33 @@ def login(api: Api, cryostat: Object) -> tuple[str, str]:
     return user, password
 
 
-def require_free_port(port: int) -> None:
-    """Raise PortInUseError if a program listens on this port of the machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise PortInUseError(
-                f"Port {port} of this machine cannot be used ({error.strerror}): choose another one with PORT=."
-            ) from error
+def targets(api: Api, cryostat: Object, port: int) -> list[Object]:
+    """The agents that are registered, as a user reads them at a forwarded port. Raises urllib3's HTTPError."""
+    name, namespace = cryostat["metadata"]["name"], cryostat["metadata"]["namespace"]
+    secret = api.get("v1", "Secret", f"{name}-tls", namespace)
+    authority = base64.b64decode(secret["data"]["ca.crt"]).decode()
+    pool = urllib3.PoolManager(ca_cert_data=authority, assert_hostname=f"{name}.{namespace}.svc", retries=False)
+    headers = urllib3.make_headers(basic_auth=":".join(login(api, cryostat)))
+    answer = pool.request("GET", f"https://127.0.0.1:{port}/api/v4/targets", headers=headers, timeout=10)
+    return list(answer.json()) if answer.status == 200 else []
+
+
+def reserve_port(port: int) -> socket.socket:
+    """Listen on a port of the machine, so that no other program uses it before it is forwarded.
+
+    Close the socket to release the port. Raises PortInUseError if a program already listens on it.
+    """
+    reserved = socket.socket()
+    try:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", port))
+        reserved.listen()
+    except OSError as error:
+        reserved.close()
+        raise PortInUseError(
+            f"Port {port} of this machine cannot be used ({error.strerror}): choose another one with PORT=."
+        ) from error
+    return reserved
 
 
 class Forwarding:

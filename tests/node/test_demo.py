@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -15,6 +16,8 @@ import urllib3
 
 from tests.cluster.operator_process import ROOT
 from tests.cluster.processes import free_ports
+from tests.node.demo import APPLICATION_NAMESPACE
+from tests.node.installation import PortInUseError, reserve_port
 from tests.node.remains import remains
 
 pytestmark = pytest.mark.timeout(900)
@@ -23,10 +26,10 @@ DEMO = (sys.executable, "-m", "tests.node.demo")
 _browser = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False)
 
 
-def page(port: int, user: str, password: str) -> tuple[int, str]:
+def page(port: int, user: str, password: str, path: str = "/") -> tuple[int, str]:
     """The status and body of the application's response to a browser with this login."""
     headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
-    response = _browser.request("GET", f"https://127.0.0.1:{port}/", headers=headers, timeout=60)
+    response = _browser.request("GET", f"https://127.0.0.1:{port}{path}", headers=headers, timeout=60)
     return response.status, response.data.decode()
 
 
@@ -58,6 +61,9 @@ def test_a_user_can_log_in_until_ctrl_c() -> None:
         assert "condition Ready: ✓ True" in shown
         assert re.findall(r"✓ Pod \S+  ready\n", shown)
         assert "All 3 pods run, with 0 restarts." in shown
+        [target] = json.loads(page(port, user, password, "/api/v4/targets")[1])
+        assert f".{APPLICATION_NAMESPACE}.svc:" in target["connectUrl"]
+        assert f"is a target, {target['alias']}." in shown
     finally:
         watch.cancel()
         process.send_signal(signal.SIGINT)
@@ -76,3 +82,11 @@ def test_a_port_in_use_is_reported_before_anything_starts() -> None:
     assert shown.stdout.strip() == (
         f"Port {port} of this machine cannot be used (Address already in use): choose another one with PORT=."
     )
+
+
+def test_a_port_is_reserved_while_the_node_starts() -> None:
+    """A second `make run NODE=real` learns at once that the first one uses the port."""
+    [port] = free_ports(1)
+    with reserve_port(port), pytest.raises(PortInUseError, match=f"^Port {port} of this machine cannot be used"):
+        reserve_port(port)
+    reserve_port(port).close()
