@@ -14,6 +14,7 @@ from .command_input import cryostat_in_file, settings_of_environment, text_of
 from .gather import gather_command
 from .images import AGENT_VERSION, CRYOSTAT_VERSION
 from .inspect import commands
+from .inspect.parameters import CONTEXT, namespace_option
 from .run_command import run
 
 # Arguments and options of several commands.
@@ -23,11 +24,8 @@ _TLS = click.option(
     default=None,
     help="Encrypt traffic between components; default: yes, unless DISABLE_SERVICE_TLS is true.",
 )
-_NAMESPACE = click.option(
-    "-n",
-    "--namespace",
-    default=None,
-    help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`.",
+_NAMESPACE = namespace_option(
+    help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`."
 )
 
 
@@ -76,7 +74,7 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 @_FILE
 @_TLS
 @_NAMESPACE
-@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+@CONTEXT
 def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None) -> None:
     """Show what applying the Cryostat in FILE would change in the cluster of KUBECONFIG.
 
@@ -103,7 +101,7 @@ def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None
 @main.command("convert-values", short_help="Convert values of the Helm chart to a Cryostat.")
 @_FILE
 @click.option("--name", default=None, help="Name of the Cryostat; default: fullnameOverride of the chart, or cryostat.")
-@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: none.")
+@namespace_option(help="Namespace of the Cryostat; default: none.")
 @click.option("--strict", is_flag=True, help="Fail without output if a value cannot be converted.")
 def convert_values(file: Any, name: str | None, namespace: str | None, strict: bool) -> None:
     """Convert the values of the Helm chart `cryostat` in FILE (- for standard input) to a Cryostat.

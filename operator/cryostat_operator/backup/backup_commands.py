@@ -12,6 +12,7 @@ import click
 
 from ..api.backup_schedule import PASSPHRASE_VARIABLE
 from ..inspect.commands import fail, run_with_client
+from ..inspect.parameters import CONTEXT, complete_folders, cryostat_argument, namespace_option
 from .passphrase import read_passphrase
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ _PASSPHRASE_HELP = (
 
 
 @click.command(short_help="Save the data of an instance.")
-@click.argument("name")
-@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
-@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("--to", "target", required=True, help="A new or empty folder, or s3://BUCKET/PREFIX without objects.")
+@cryostat_argument(required=True)
+@namespace_option(help="Namespace of the Cryostat; default: that of the context.")
+@CONTEXT
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    shell_complete=complete_folders,
+    help="A new or empty folder, or s3://BUCKET/PREFIX without objects.",
+)
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
     """Save the data of the Cryostat NAME in a folder or an S3 bucket, while it runs.
@@ -67,9 +74,15 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
 
 
 @click.command(short_help="Restore a backup.")
-@click.option("-n", "--namespace", default=None, help="Namespace to restore into; default: that of the context.")
-@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("--from", "source", required=True, help="Folder that `backup` created, or s3://BUCKET/PREFIX.")
+@namespace_option(help="Namespace to restore into; default: that of the context.")
+@CONTEXT
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    shell_complete=complete_folders,
+    help="Folder that `backup` created, or s3://BUCKET/PREFIX.",
+)
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 @click.option("--overwrite", is_flag=True, help="Replace all data of an instance that exists.")
 @click.option("--allow-downgrade", is_flag=True, help="Restore into an older release of Cryostat, too.")

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ..inspect.commands import fail, observe, run_with_client
+from ..inspect.parameters import CONTEXT, cryostat_argument, namespace_option
 
 if TYPE_CHECKING:
     from ..kube.client import Client
 
 
 @click.command("must-gather", short_help="Write an archive for a support case.")
-@click.argument("name", required=False)
-@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
+@cryostat_argument(required=False)
+@namespace_option(help="Namespace of the Cryostat; default: that of the context.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Collect the Cryostats of all namespaces.")
-@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+@CONTEXT
 @click.option(
     "-f",
     "--file",

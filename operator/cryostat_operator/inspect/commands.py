@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from .parameters import CONTEXT, cryostat_argument, namespace_option
+
 if TYPE_CHECKING:
     from ..kube.client import Client
     from .cause import Cause
@@ -20,10 +22,10 @@ _WATCH_SECONDS = 2.0
 
 
 @click.command(short_help="Show instances, and why one is not ready.")
-@click.argument("name", required=False)
-@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
+@cryostat_argument(required=False)
+@namespace_option(help="Namespace of the Cryostat; default: that of the context.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Show the Cryostats of all namespaces.")
-@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+@CONTEXT
 @click.option("-w", "--watch", is_flag=True, help="Show the state again whenever it changes, until Ctrl-C.")
 @click.option(
     "-o",
