@@ -21,6 +21,8 @@ SMALL_HEADERS: dict[str, Any] = {"max_line_size": 1024, "max_field_size": 4096, 
 BACKLOG = 512
 HANDSHAKE_TIMEOUT = 10.0  # seconds until the TLS handshake must be complete
 RETRY_DELAY = 0.5  # seconds, after a connection could not be accepted, for example because too many files are open
+SocketAddress = tuple[Any, ...]
+"""Address and port; for IPv6 also the flow label, and the interface of a link-local address."""
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
@@ -53,7 +55,7 @@ class Listener:
         for family, address in await _addresses(host, port):
             try:
                 # Port 0 is any free port, and the others get the same one.
-                self._sockets.append(_listening(family, (address, self.port if self._sockets else port)))
+                self._sockets.append(_listening(family, address, self.port if self._sockets else port))
             except OSError as error:
                 if not host and self._sockets and error.errno in _NO_IPV6:
                     continue
@@ -139,24 +141,24 @@ class _Connection(asyncio.Protocol):
         self._protocol.connection_lost(exc)
 
 
-async def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+async def _addresses(host: str, port: int) -> list[tuple[int, SocketAddress]]:
     """Return families and addresses of a host, each once."""
     if not host:
-        return [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]  # noqa: S104
+        return [(socket.AF_INET, ("0.0.0.0", port)), (socket.AF_INET6, ("::", port))]  # noqa: S104
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _listening(family: int, address: tuple[str, int]) -> socket.socket:
+def _listening(family: int, address: SocketAddress, port: int) -> socket.socket:
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         found.setblocking(False)
-        found.bind(address)
+        found.bind((address[0], port, *address[2:]))
         found.listen(BACKLOG)
     except OSError as error:
         found.close()
-        raise OSError(error.errno, f"{error.strerror} (address {address[0]}, port {address[1]})") from None
+        raise OSError(error.errno, f"{error.strerror} (address {address[0]}, port {port})") from None
     return found

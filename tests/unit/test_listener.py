@@ -148,10 +148,10 @@ async def test_it_listens_on_all_addresses_of_both_families() -> None:
 async def test_a_machine_without_ipv6_has_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     listening = listener._listening
 
-    def without_ipv6(family: int, address: tuple[str, int]) -> socket.socket:
+    def without_ipv6(family: int, address: listener.SocketAddress, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
-        return listening(family, address)
+        return listening(family, address, port)
 
     monkeypatch.setattr(listener, "_listening", without_ipv6)
     found = Listener(Echo, MAX)
@@ -160,6 +160,17 @@ async def test_a_machine_without_ipv6_has_other_addresses(monkeypatch: pytest.Mo
     await found.stop()
     with pytest.raises(OSError, match="not supported"):
         await Listener(Echo, MAX).start("::1", 0)
+
+
+async def test_a_link_local_address_keeps_its_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, name = socket.if_nameindex()[0]
+    bound: list[tuple[object, ...]] = []
+    monkeypatch.setattr(socket.socket, "bind", lambda _, address: bound.append(address))
+    monkeypatch.setattr(socket.socket, "listen", lambda *_: None)
+    found = Listener(Echo, MAX)
+    await found.start(f"fe80::1%{name}", 8081)
+    await found.stop()
+    assert [(address[1], address[3]) for address in bound] == [(8081, index)]
 
 
 async def test_accepting_continues_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
