@@ -54,9 +54,7 @@ async def test_the_token_and_the_permission_are_reviewed(server: ApiServer) -> N
     assert permission["spec"]["nonResourceAttributes"] == {"path": "/metrics", "verb": "get"}
 
 
-@pytest.mark.parametrize(
-    "header", ["", "Bearer", "Bearer x", "Basic aaa.bbb.ccc", TOKEN + " ", "Bearer a.b." + "c" * 20_000]
-)
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic aaa.bbb.ccc", TOKEN + " "])
 async def test_a_text_that_is_not_a_token_is_not_reviewed(server: ApiServer, header: str) -> None:
     assert await access(server).check(header) == 401
     assert server.bodies == []
