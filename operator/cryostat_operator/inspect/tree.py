@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from ..plan.model.kinds import Obj
+from ..plan.model.messages import first_parts
 from ..printable import one_line
 from .cause import Cause
 from .observed import Observed, pod_state
@@ -78,10 +79,9 @@ def _target_text(observed: Observed, target: str) -> str:
         return "pods cannot be read"
     if not found.without:
         return f"{_pods(found.with_agent)} with an agent"
-    more = f" and {len(found.without) - 1} more" if len(found.without) > 1 else ""
     return (
         f"{_pods(found.with_agent)} with an agent, {_pods(len(found.without))} without the agent that the labels "
-        f"request ({found.without[0]}{more}): restart the workload"
+        f"request ({first_parts(found.without)}): restart the workload"
     )
 
 

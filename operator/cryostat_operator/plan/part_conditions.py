@@ -12,7 +12,7 @@ from .instance import Instance
 from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key
-from .model.messages import all_of, message
+from .model.messages import all_of, first_parts, message
 from .model.problems import Problem
 from .model.reason_groups import reasons_of
 from .model.reasons import Reason
@@ -84,10 +84,9 @@ def _unread_secrets(instance: Instance) -> str:
 
 def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
     """Return the condition `Reconciled` of a paused Cryostat with objects that differ from its spec."""
-    more = f" and {len(differing) - 1} more objects" if len(differing) > 1 else ""
     text = message(
-        f"{differing[0]}{more}",
-        f"{'differ' if more else 'differs'} from the spec",
+        first_parts([str(key) for key in differing], noun="objects"),
+        f"{'differ' if len(differing) > 1 else 'differs'} from the spec",
         consequence="While the reconciliation is paused, the operator does not change that",
     )
     return condition("Reconciled", Reason.PAUSED, text, good=False)

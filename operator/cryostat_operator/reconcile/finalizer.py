@@ -16,7 +16,7 @@ from ..observe.cryostats import CryostatStore
 from ..plan.diagnosis.refusal_remedies import remedy_for
 from ..plan.diff.teardown import teardown
 from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path
-from ..plan.model.messages import all_of, counted, message, quoted
+from ..plan.model.messages import all_of, counted, first_parts, message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
@@ -224,7 +224,7 @@ def _held_objects(live: Mapping[Key, Obj]) -> str:
     """Return the first object that is being deleted and has finalizers, with these, and how many others there are."""
     deleted = sorted((key, obj["metadata"]) for key, obj in live.items() if "deletionTimestamp" in obj["metadata"])
     held = [f"{key} ({', '.join(metadata['finalizers'])})" for key, metadata in deleted if metadata.get("finalizers")]
-    return f"{held[0]} and {len(held) - 1} more" if len(held) > 1 else "".join(held)
+    return first_parts(held)
 
 
 def blocked_by(error: ApiError, namespace: str) -> Problem:

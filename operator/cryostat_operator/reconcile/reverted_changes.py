@@ -17,7 +17,7 @@ from ..plan.diff.ownership import controller_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
 from ..plan.model.managed_fields import GO_OPERATOR_MANAGER, other_managers
-from ..plan.model.messages import enumeration
+from ..plan.model.messages import enumeration, first_parts
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from .results import Outcome
@@ -181,9 +181,8 @@ def _event(change: Change, restored: dict[str, list[str]]) -> Problem:
         message = f"{change.key}: {who} deleted the object, and the operator created it again."
     else:
         paths = sorted(restored)
-        more = f" and {len(paths) - MAX_PATHS} more" if len(paths) > MAX_PATHS else ""
         message = (
-            f"{change.key}: {who} had set {', '.join(paths[:MAX_PATHS])}{more}, and the operator restored what the "
+            f"{change.key}: {who} had set {first_parts(paths, MAX_PATHS)}, and the operator restored what the "
             "Cryostat requests. Change the Cryostat instead, if it has a field for this (docs/other-controllers.md)."
         )
     return Problem(change.component, Reason.CHANGE_REVERTED, message)

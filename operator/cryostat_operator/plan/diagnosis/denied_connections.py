@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ...api import constants
 from ..model import names
 from ..model.kinds import InstanceKey, Obj
-from ..model.messages import enumeration
+from ..model.messages import enumeration, first_parts
 from .foreign_policies import selects
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -92,8 +92,7 @@ def sentence(found: Sequence[Denial]) -> str:
     clauses = []
     for (policies, direction), targets in groups.items():
         several = len(policies) > 1
-        more = [f"{len(policies) - MAX_NAMED} more"] if len(policies) > MAX_NAMED else []
-        subject = f"NetworkPolic{'ies' if several else 'y'} {enumeration([*policies[:MAX_NAMED], *more])}"
+        subject = f"NetworkPolic{'ies' if several else 'y'} {first_parts(policies, MAX_NAMED)}"
         verb = "deny" if several else "denies"
         clauses.append(f"{subject} {verb} {direction} from the pod to {enumeration(targets)}")
     return ", and ".join(clauses)

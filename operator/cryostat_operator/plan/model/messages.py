@@ -92,6 +92,18 @@ def enumeration(parts: Sequence[str], word: str = "and") -> str:
     return f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 
+def first_parts(parts: Sequence[str], most: int = 1, noun: str = "") -> str:
+    """Return the first parts of a sentence, and how many others there are, such as `a and 2 more`.
+
+    Args:
+        parts: all of them.
+        most: how many are named.
+        noun: what the others are, in the plural; empty if the sentence says it.
+    """
+    others = [f"{len(parts) - most} more {noun}".rstrip()] if len(parts) > most else []
+    return enumeration([*parts[:most], *others])
+
+
 def counted(noun: str, names: Sequence[str]) -> str:
     """Return names after a noun in its singular or plural, such as `finalizer a` or `finalizers a and b`."""
     return f"{noun}{'s' if len(names) > 1 else ''} {enumeration(names)}"

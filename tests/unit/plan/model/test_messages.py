@@ -11,6 +11,7 @@ from cryostat_operator.plan.model.messages import (
     counted,
     enumeration,
     first_and_more,
+    first_parts,
     message,
     quoted,
     termination_message,
@@ -40,6 +41,21 @@ def test_one_of_several_messages_is_whole() -> None:
     assert first_and_more([]) == ""
     assert first_and_more(["One.", "One."]) == "One."
     assert first_and_more(["One.", "Two", "Three"]) == "One (and 2 more)."
+
+
+@pytest.mark.parametrize(
+    ("parts", "most", "expected"),
+    [
+        ([], 1, ""),
+        (["a"], 1, "a"),
+        (["a", "b", "c"], 1, "a and 2 more"),
+        (["a", "b"], 2, "a and b"),
+        (["a", "b", "c"], 2, "a, b and 1 more"),
+    ],
+)
+def test_the_first_parts_of_a_sentence(parts: list[str], most: int, expected: str) -> None:
+    assert first_parts(parts, most) == expected
+    assert first_parts(parts, most, "objects") == (f"{expected} objects" if len(parts) > most else expected)
 
 
 def test_all_of_several_messages() -> None:
