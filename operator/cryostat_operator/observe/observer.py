@@ -206,10 +206,14 @@ class Observer:
         return min((c.renew_at - now for c in certificates if c and c.renew_at > now), default=None)
 
     def expiry_due(self, instance_key: InstanceKey) -> float | None:
-        """Return the seconds until the next certificate of an instance expires; None if none will."""
+        """Return the seconds until cert-manager should have renewed the next certificate of an instance, or it expires.
+
+        None if neither will be.
+        """
         now = time.time()
         certificates = [record.certificate for record in self.owned.records(instance_key).values()]
-        return min((c.valid_until - now for c in certificates if c and now < c.valid_until < math.inf), default=None)
+        times = (each for c in certificates if c for each in (c.overdue_at, c.valid_until))
+        return min((each - now for each in times if now < each < math.inf), default=None)
 
     def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until the snapshot changes without an event; infinite if it does not."""

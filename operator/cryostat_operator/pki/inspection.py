@@ -23,6 +23,8 @@ _MAX_SKEW = 300.0
 MAX_CERTIFICATES = 64 * 1024
 # A certificate is renewed after two thirds of its lifetime plus up to 5 %, so that not all are renewed at once.
 RENEW_AFTER, JITTER = 2 / 3, 0.05
+# cert-manager renews a certificate after the same part of its lifetime, without jitter, and needs some seconds for it.
+OVERDUE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,22 @@ class InspectedCertificate:
         valid_from: seconds since the epoch; before, the certificate counts as due for renewal.
         renew_at: seconds since the epoch.
         valid_until: seconds since the epoch.
+        overdue_at: when cert-manager should have renewed it, in seconds since the epoch.
     """
 
     info: CertificateInfo
     valid_from: float
     renew_at: float
     valid_until: float = math.inf
+    overdue_at: float = math.inf
 
     def at(self, now: float) -> CertificateInfo:
         """Return the public part as of `now`, in seconds since the epoch."""
         due = not self.valid_from <= now < self.renew_at
-        expired = self.valid_until <= now
-        return replace(self.info, renewal_due=True, expired=expired) if due else self.info
+        overdue, expired = self.overdue_at <= now, self.valid_until <= now
+        if not due and not overdue:
+            return self.info
+        return replace(self.info, renewal_due=due, renewal_overdue=overdue, expired=expired)
 
 
 def inspect_secret(data: Mapping[str, str]) -> InspectedCertificate | None:
@@ -95,7 +101,9 @@ def _inspected(
         not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
         pem=raw[TLS_CA_KEY].decode() if is_ca else "",
     )
-    return InspectedCertificate(info, valid_from, renew_at, certificate.not_valid_after_utc.timestamp())
+    begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+    overdue_at = begins + (ends - begins) * RENEW_AFTER + OVERDUE_SECONDS
+    return InspectedCertificate(info, valid_from, renew_at, ends, overdue_at)
 
 
 def renewal_window(certificate: x509.Certificate) -> tuple[float, float]:

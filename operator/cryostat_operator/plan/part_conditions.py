@@ -104,7 +104,7 @@ def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: S
         return condition(kind, Reason.CERT_MANAGER_DISABLED, "Traffic inside the instance is not encrypted", good=True)
     # Other problems of the component, such as a missing target namespace, have conditions of their own.
     own = [p for p in problems if p.component == "tls" and (p.reason == Reason.NAME_COLLISION or p in refusals)]
-    found = list(dict.fromkeys([*own, *(p for p in problems if p.reason in reasons_of(kind))]))
+    found = list(dict.fromkeys([*own, *(p for p in (*problems, *plan.warnings) if p.reason in reasons_of(kind))]))
     if found:
         return failed(kind, found)
     unready = [

@@ -9,8 +9,11 @@ from typing import Any
 from .model.reason_groups import COMPONENT_REASONS
 from .model.reasons import Reason
 
-UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID)
-"""Reasons of other conditions that a summary names: pods that run have not read the file or value, new ones will."""
+UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID, Reason.CERTIFICATE_NOT_RENEWED)
+"""Reasons of other conditions that a summary names.
+
+Pods that run have not read the file or value, new ones will; and the certificate works until it expires.
+"""
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |, (?:but|which|without which|and this|so that) |[.;:]$")
 _SUBJECT = re.compile(
@@ -24,7 +27,7 @@ def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     """Return what the condition `Ready` says in at most `MAX_LENGTH` characters.
 
     It is the beginning of the message, or where that is too long the object and the words of the reason. An available
-    instance that will not start again has the words of that reason.
+    instance that will stop working, or not start again, has the words of that reason.
 
     Args:
         conditions: all conditions of a Cryostat.

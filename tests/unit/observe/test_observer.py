@@ -288,6 +288,16 @@ async def test_the_next_certificate_that_expires(with_certificates: Observer, mo
     assert due(InstanceKey("here", "other")) is None
 
 
+async def test_the_next_certificate_that_cert_manager_should_have_renewed(
+    with_certificates: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [record.certificate for record in with_certificates.owned.records(INSTANCE).values()]
+    first = min(each.overdue_at for each in found if each)
+    assert first < min(each.valid_until for each in found if each)
+    monkeypatch.setattr(time, "time", lambda: first - 5.0)
+    assert with_certificates.expiry_due(INSTANCE) == 5.0
+
+
 async def test_the_next_certificate_that_is_renewed(
     with_certificates: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

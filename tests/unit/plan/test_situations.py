@@ -16,6 +16,7 @@ PREFIXES = "|".join(DEPLOYMENTS)
 # Warnings about something that has no effect, while the instance works.
 HARMLESS = {
     "BackupScheduleInvalid",
+    "CertificateNotRenewed",
     "ClaimUnchangeable",
     "ExternalHostIgnored",
     "FormerVolumeUnused",

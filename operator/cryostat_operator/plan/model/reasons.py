@@ -232,6 +232,8 @@ class Reason(StrEnum):
     """A certificate has not been issued for more than a minute."""
     CERTIFICATE_FAILED = "CertificateFailed", "TLSSetupComplete"
     """A certificate could not be issued by cert-manager."""
+    CERTIFICATE_NOT_RENEWED = "CertificateNotRenewed", "TLSSetupComplete"
+    """A certificate that still works was not renewed by cert-manager."""
     CERTIFICATE_EXPIRED = "CertificateExpired", "TLSSetupComplete"
     """A certificate has expired."""
     CERT_MANAGER_UNAVAILABLE = "CertManagerUnavailable", "TLSSetupComplete"

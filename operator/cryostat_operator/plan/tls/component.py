@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..instance import Instance
 from ..model.desired_state import ComponentPlan, ContentUse, Reference
 from ..model.kinds import Key
-from . import built_in, cert_manager, copies, specs
+from . import built_in, cert_manager, copies, renewals, specs
 from .specs import NAME
 
 
@@ -25,6 +25,7 @@ def build(instance: Instance) -> ComponentPlan:
         blocked=issued.blocked + copied.blocked,
         needs=_needs(instance),
         delete=issued.delete,
+        warnings=renewals.warnings(instance) if issuer is cert_manager else (),
         hot_reloaded=_hot_reloaded(instance),
         content_use=ContentUse.EVERYTHING,
     )
