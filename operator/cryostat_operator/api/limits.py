@@ -17,6 +17,10 @@ MAX_PROPERTIES = 256
 # Pods of the report generators: an author of Cryostats who may not create Deployments must not flood the cluster.
 MAX_REPLICAS = 256
 
+# Cryostats in one namespace, when one is created. Each takes up to half a MiB of memory of the operator. Authors in one
+# namespace must not use up all of it.
+MAX_CRYOSTATS = 100
+
 # Characters of a Kubernetes quantity.
 MAX_QUANTITY = 128
 

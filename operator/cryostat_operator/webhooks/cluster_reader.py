@@ -63,6 +63,9 @@ class ClusterReader(Protocol):
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
         """Return a Cryostat as stored, None if it does not exist. Raises ApiError."""
 
+    def count(self, namespace: str) -> int:
+        """Return the number of known Cryostats in a namespace."""
+
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
 
@@ -120,6 +123,9 @@ class CachedReader:
             return found
         # Users who can read the Cryostat know its UID. Others must not learn from an answer what it has.
         return replace(found, **{name: getattr(_NOTHING, name) for name in INSTANCE_FIELDS})
+
+    def count(self, namespace: str) -> int:
+        return sum(instance_key.namespace == namespace for instance_key in self._cryostats)
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ..api import backup_schedule
 from ..api.accepted_namespaces import accepted_namespaces
 from ..api.defaulting import with_defaults
-from ..api.limits import size_problems
+from ..api.limits import MAX_CRYOSTATS, size_problems
 from ..api.permission import Permission
 from ..api.quantity_warnings import quantity_warnings
 from ..api.required_permissions import required_permissions
@@ -102,6 +102,8 @@ class CryostatAdmission:
         refusal = await self._permission_denial(request, required)
         if refusal is not None:
             return refusal
+        if old is None and (count := self._reader.count(request.namespace)) >= MAX_CRYOSTATS:
+            return denied(request, _too_many(request.namespace, count))
         if old is not None and old.get("spec") == new.get("spec"):
             return allowed(request, key_warnings(new, old))
         return await self._with_warnings(request, new, old)
@@ -147,6 +149,13 @@ class CryostatAdmission:
             return allowed(request, warnings)
         warnings += await plan_warnings(request, cryostat, snapshot, self._reader, self._settings)
         return allowed(request, warnings)
+
+
+def _too_many(namespace: str, count: int) -> str:
+    return (
+        f"namespace {namespace} has {count} Cryostats; at most {MAX_CRYOSTATS} are allowed. "
+        "Delete one of them, or create the Cryostat in another namespace"
+    )
 
 
 def _database_secret(spec: Any) -> Obj:

@@ -38,6 +38,9 @@ class Reader:
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         return self.known
 
+    def count(self, namespace: str) -> int:
+        return 1
+
     async def cryostat(self, namespace: str, name: str) -> dict[str, Any] | None:
         if self.error:
             raise self.error

@@ -26,6 +26,10 @@ class Reader:
     def __init__(self, snapshot: Snapshot, error: Exception | None = None) -> None:
         self._snapshot, self._error = snapshot, error
         self.read: list[str] = []
+        self.cryostats = 0
+
+    def count(self, _namespace: str) -> int:
+        return self.cryostats
 
     def snapshot(self, *_: Any) -> Snapshot:
         if self._error:
@@ -44,11 +48,16 @@ class Allowing:
 
 
 async def validate(
-    reader: Reader, spec: dict[str, Any] | None = None, settings: Settings | None = None
+    reader: Reader,
+    spec: dict[str, Any] | None = None,
+    settings: Settings | None = None,
+    old: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     settings = settings or Settings(service_tls=False)
     admission = CryostatAdmission(Allowing(), cast(Any, reader), settings, lambda: "")
     obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat(spec or {})}
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
+    if old is not None:
+        body |= {"operation": "UPDATE", "oldObject": {**obj, "spec": old}}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     return await admission.validate(parse(review, API_SERVER))

@@ -167,3 +167,12 @@ async def test_the_texts_of_a_config_map() -> None:
     assert await reader.config_map("n", "c") is None
     assert await reader.config_map("n", "../secrets/s") is None
     assert client.get_or_none.await_count == 3
+
+
+def test_the_cryostats_of_a_namespace_are_counted() -> None:
+    store = CryostatStore(lambda _: None)
+    for namespace, name in (("n", "a"), ("n", "b"), ("other", "a")):
+        metadata = {"namespace": namespace, "name": name, "uid": name, "resourceVersion": "1"}
+        store.handle_event("ADDED", {"metadata": metadata})
+    reader = CachedReader(cast(Any, None), cast(Any, None), store, lambda: True)
+    assert (reader.count("n"), reader.count("other"), reader.count("none")) == (2, 1, 0)

@@ -80,6 +80,20 @@ async def test_buckets_without_a_field_are_named_in_a_warning() -> None:
     assert any("buckets logs and heapdumpreports" in text for text in answer["response"]["warnings"])
 
 
+async def test_authors_in_one_namespace_cannot_fill_the_memory_with_cryostats() -> None:
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    reader.cryostats = 99
+    assert (await validate(reader))["response"]["allowed"] is True
+    reader.cryostats = 100
+    response = (await validate(reader))["response"]
+    assert response["status"]["message"] == (
+        "namespace n has 100 Cryostats; at most 100 are allowed. Delete one of them, or create the Cryostat in another "
+        "namespace"
+    )
+    update = await validate(reader, old={"enableAudit": True})
+    assert update["response"]["allowed"] is True
+
+
 TOO_LARGE: dict[str, dict[str, Any]] = {
     "certificates": {"trustedCertSecrets": [{"secretName": f"x{number}"} for number in range(30_000)]},
     "namespaces": {"targetNamespaces": [f"x{number}" for number in range(30_000)]},
