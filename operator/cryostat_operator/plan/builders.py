@@ -13,6 +13,8 @@ from .quantities import is_less
 READ_ONLY_MODE = 0o440
 # For probes that start a program in a busy container; the application's own check may take more than a second.
 EXEC_TIMEOUT_SECONDS = 5
+# Seconds that a JVM may take to start: on a busy node, it takes more than a minute.
+JVM_STARTUP_SECONDS = 180
 
 
 def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:

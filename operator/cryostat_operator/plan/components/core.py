@@ -29,7 +29,6 @@ PORT_NUMBERS = (9091,)
 LOOPBACK = "127.0.0.0/8,::1/128"
 # Recordings and heap dumps. The same limit as that of the report generators; the default of the image is 1 GiB.
 MAX_BODY_SIZE = "10G"
-STARTUP_SECONDS = 180
 BUNDLE_STARTUP_SECONDS = 600
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
@@ -132,7 +131,7 @@ def container(instance: Instance, file_mounts: list[Obj]) -> Obj:
 
 def _startup_seconds(instance: Instance) -> int:
     """The image imports certificates one by one, each in up to a second."""
-    return BUNDLE_STARTUP_SECONDS if trusted_certificates.has_bundles(instance) else STARTUP_SECONDS
+    return BUNDLE_STARTUP_SECONDS if trusted_certificates.has_bundles(instance) else builders.JVM_STARTUP_SECONDS
 
 
 def _client_tls(instance: Instance) -> str:

@@ -31,7 +31,7 @@ def container(instance: Instance) -> Obj:
         ],
         "volumeMounts": [builders.mount(storage.TLS_VOLUME, tls_dir)] if instance.tls else [],
         "livenessProbe": probe,
-        "startupProbe": builders.startup_probe(probe, 60),
+        "startupProbe": builders.startup_probe(probe, builders.JVM_STARTUP_SECONDS),
         "resources": builders.resources(resources.data_source_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(
             security.data_source_security_context if security else None

@@ -109,6 +109,7 @@ def container(instance: Instance) -> Obj:
     options = instance.spec.report_options
     security = options.security_options if options else None
     resources = builders.resources(options.resources if options else None, REQUESTS, LIMITS)
+    probe = builders.http_get("/health", names.PORT_REPORTS, instance.scheme)
     return {
         "name": name(instance),
         **workloads.image(instance, "reports"),
@@ -127,8 +128,8 @@ def container(instance: Instance) -> Obj:
             *([builders.mount(STORAGE_TLS_VOLUME, storage.tls_directory(instance))] if instance.tls else []),
             *([builders.mount(TLS_VOLUME, _tls_directory(instance))] if instance.tls else []),
         ],
-        "livenessProbe": builders.http_get("/health", names.PORT_REPORTS, instance.scheme),
-        "startupProbe": builders.startup_probe(builders.http_get("/health", names.PORT_REPORTS, instance.scheme), 60),
+        "livenessProbe": probe,
+        "startupProbe": builders.startup_probe(probe, builders.JVM_STARTUP_SECONDS),
         "resources": resources,
         "securityContext": builders.container_security_context(security.reports_security_context if security else None),
     }

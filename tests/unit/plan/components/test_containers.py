@@ -89,6 +89,13 @@ SLOW_DATABASE = 60  # seconds from the start of its container until it accepts c
 APPLICATION_START = 30  # seconds of the JVM and of the migration
 
 
+def test_every_jvm_has_the_time_to_start_that_a_busy_node_needs() -> None:
+    """A report generator that was killed after 60 seconds never started on a node whose processors were in use."""
+    plan = settled({"reportOptions": {"replicas": 1}}).plan
+    places = (("sample", "sample"), ("sample", "sample-jfr-datasource"), ("sample-reports", "sample-reports"))
+    assert [seconds_until_killed(container(plan, *place)) for place in places] == [180, 180, 180]
+
+
 def test_nothing_restarts_while_a_database_needs_a_minute() -> None:
     """The application tries to connect for longer, and no probe ends a container before."""
     plan = settled({"reportOptions": {"replicas": 1}}).plan
