@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster.full_disk import described
 from tests.cluster.progress import Step
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
@@ -386,8 +387,8 @@ def exit_status(build: Callable[[], object]) -> int:
     """Run a build and return the exit status of the command; on failure print the error."""
     try:
         build()
-    except BuildError as error:
-        print(error, file=sys.stderr)
+    except (BuildError, OSError) as error:
+        print(described(error, cache_root()), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -29,6 +29,7 @@ from cryostat_operator.kube.client import Client
 from tests.cluster import binaries, openshift
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.full_disk import described
 from tests.cluster.instance_tree import GOOD, Instance, observe, render
 from tests.cluster.kubectl import KubectlError, api_of_kubeconfig, run_kubectl
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install
@@ -99,8 +100,9 @@ def run(body: Callable[[ExitStack], None], once: bool) -> None:
     except KeyboardInterrupt:
         console.print("\nStopped.")
         sys.exit(130 if once else 0)
-    except (DemoError, binaries.BuildError, ProcessDiedError, TimeoutError, KubectlError, ApiError) as error:
-        console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
+    except (DemoError, binaries.BuildError, ProcessDiedError, KubectlError, ApiError, OSError) as error:
+        message = described(error, binaries.cache_root())
+        console.print(f"\n{message}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
 
 
