@@ -36,7 +36,6 @@ INSTANCE_FIELDS = (
     "first_uids",
     "in_sync",
     "live",
-    "lost",
     "stopping",
     "terminating",
 )
