@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import aiohttp
 
 from ..api import constants
 from ..kube.errors import ApiError
+from ..printable import one_line
 
 _NETWORK = "Check the cluster of the kubeconfig's context, and the network"
 _PROXY = "Check proxy-url of the cluster in the kubeconfig, or the variable HTTPS_PROXY"
@@ -50,7 +53,19 @@ def explanation(error: Exception, server: str, *, has_context_option: bool = Tru
     cause = _cause(error)
     if error.status == 0 and isinstance(cause, aiohttp.ClientError | OSError):
         return f"{place} cannot be reached: {_connection_failure(cause)}."
+    if error.status >= 400 and _is_no_status(error):
+        text = "" if _is_page(error) else f" ({one_line(error.message).strip().rstrip('.')})"
+        return f"{place} responds with HTTP status {error.status}{text}. {_NETWORK}."
     return error.message
+
+
+def _is_no_status(error: ApiError) -> bool:
+    """Whether the response is not from an API server, for example from a load balancer or a server for HTTPS only."""
+    return error.reason == str(error.status) and (error.status != 403 or _is_page(error))
+
+
+def _is_page(error: ApiError) -> bool:
+    return error.message.lstrip().startswith("<") or error.message == f"HTTP {error.status}"
 
 
 def _cause(error: ApiError) -> BaseException | None:
@@ -99,4 +114,6 @@ def _certificate_failure(error: Exception) -> str:
 def _reason(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
+    if error.errno and str(error.strerror).startswith("Connect call failed"):  # asyncio adds the address
+        return os.strerror(error.errno).lower()
     return str(error.strerror or error).lower()

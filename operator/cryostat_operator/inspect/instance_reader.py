@@ -13,12 +13,13 @@ from ..plan.diagnosis.foreign_policies import foreign_policies
 from ..plan.model.kinds import KINDS, Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..printable import printable
-from .list_reader import ListReader
+from .list_reader import ListReader, refusal
 from .observed import LabeledPods, Observed, agent_selector, labeled_pods, owned_selector
 from .operator_reader import OperatorFacts, change_failure, operator_facts
 from .volume_usage import VolumeUsage, volume_usage
 
 POD_SELECTOR = "kind=cryostat,app={}"
+_OF_RELEASES = ("deployments", "pods", "persistentvolumeclaims")  # what releases are read from
 _POLICIES = ("networking.k8s.io", "v1", "networkpolicies")
 _NO_OPERATOR = "You may not read the Deployment and the Lease of the operator, so it is not checked whether it runs."
 
@@ -68,6 +69,7 @@ class InstanceReader(ListReader):
             lease_is_renewed=operator.lease_is_renewed,
             webhook_failure=await self._change_failure(cryostat),
             unreadable=tuple(self.unreadable),
+            refused=frozenset(kind for kind in _OF_RELEASES if refusal(kind, namespace) in self.unreadable),
         )
 
     async def _warnings(self, namespace: str, kind: str, names: Collection[str]) -> list[Obj]:

@@ -15,6 +15,12 @@ _NOT_READABLE = (401, 403)
 _PARALLEL_REQUESTS = 8
 
 
+def refusal(plural: str, namespace: str) -> str:
+    """Return the sentence about a list that the user may not read; an empty namespace means all."""
+    place = f"in namespace {namespace}" if namespace else "in all namespaces"
+    return f"You may not list {plural} {place}, so they are not shown."
+
+
 @dataclass
 class ListReader:
     """Reads lists of objects and records what the user may not read.
@@ -52,8 +58,7 @@ class ListReader:
                 return []
             if error.status not in _NOT_READABLE:
                 raise
-            place = f"in namespace {namespace}" if namespace else "in all namespaces"
-            self.unreadable[f"You may not list {plural} {place}, so they are not shown."] = None
+            self.unreadable[refusal(plural, namespace)] = None
             return None
         return [dict(printable(item)) for item in answer.get("items") or ()]
 

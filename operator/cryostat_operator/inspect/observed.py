@@ -65,6 +65,7 @@ class Observed:
         lease_is_renewed: whether an operator renews it; None without a Lease.
         webhook_failure: why the API server cannot call a webhook when the Cryostat changes; empty if it can.
         unreadable: one sentence for each kind of object that the user may not read.
+        refused: plural names of the kinds among them in the namespace of the Cryostat that releases are read from.
     """
 
     cryostat: Obj
@@ -83,6 +84,7 @@ class Observed:
     lease_is_renewed: bool | None = None
     webhook_failure: str = ""
     unreadable: tuple[str, ...] = ()
+    refused: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

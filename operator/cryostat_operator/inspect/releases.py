@@ -40,10 +40,22 @@ def releases(observed: Observed) -> Releases:
     core, database = running.get(observed.name, ""), running.get(f"{observed.name}-db", "")
     data = upgrades.recorded(_database_claim(observed))
     return Releases(
-        upgrades.versions(core, database).title if core or database else "nothing runs",
+        upgrades.versions(core, database).title if core or database else _without_images(observed),
         _desired(observed),
-        data.title if any(data) else "not recorded",
+        data.title if any(data) else _without_record(observed),
     )
+
+
+def _without_images(observed: Observed) -> str:
+    if {"deployments", "pods"} <= observed.refused:
+        return "not known (you may not list deployments and pods)"
+    return "nothing runs"
+
+
+def _without_record(observed: Observed) -> str:
+    if "persistentvolumeclaims" in observed.refused:
+        return "not known (you may not list persistentvolumeclaims)"
+    return "not recorded"
 
 
 def _running_images(observed: Observed) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -79,6 +81,16 @@ def test_a_server_that_does_not_answer_in_time() -> None:
     )
 
 
+def test_a_network_that_is_not_connected() -> None:
+    key: Any = SimpleNamespace(host="192.0.2.9", port=6443, is_ssl=True, ssl=True)
+    cause = OSError(errno.EHOSTUNREACH, "Connect call failed ('192.0.2.9', 6443)")
+    error = ApiUnavailable(0, "Unavailable", "x")
+    error.__context__ = aiohttp.ClientConnectorError(key, cause)
+    assert explanation(error, "https://192.0.2.9:6443") == (
+        f"The API server https://192.0.2.9:6443 cannot be reached: no route to host. {NETWORK}"
+    )
+
+
 OTHER_NAME = x509.DNSName("api.example.com")
 
 
@@ -129,6 +141,14 @@ def test_a_trusted_certificate_that_does_not_fit(
             "or choose another cluster with --context.\n",
         ),
         (403, b'{"message": "User u cannot get it"}', "Error: User u cannot get it\n"),
+        (403, b"<html>\n<body>Blocked", f" responds with HTTP status 403. {NETWORK}\n"),
+        (502, b"<html>\n<body>Bad gateway", f" responds with HTTP status 502. {NETWORK}\n"),
+        (502, b"", f" responds with HTTP status 502. {NETWORK}\n"),
+        (
+            400,
+            b"Client sent an HTTP request to an HTTPS server.\n",
+            f" responds with HTTP status 400 (Client sent an HTTP request to an HTTPS server). {NETWORK}\n",
+        ),
         (
             403,
             b'{"message": "User u cannot get cryostats", "details": {"kind": "cryostats"}}',
@@ -184,6 +204,10 @@ def test_a_certificate_of_the_kubeconfig_that_cannot_be_used(
 
 def test_other_texts_are_shown_as_they_are() -> None:
     assert explanation(LoginError("no cluster"), "") == "no cluster"
+    assert explanation(ApiError(400, "400", "Use\nHTTPS."), "https://a") == (
+        "The API server https://a responds with HTTP status 400 (Use HTTPS). "
+        "Check the cluster of the kubeconfig's context, and the network."
+    )
     assert explanation(ApiError(409, "Conflict", "changed"), "https://a") == "changed"
     assert explanation(ApiError(401, "Unauthorized", "x"), "").startswith("The API server does not accept")
     broken = ApiUnavailable(0, "Unavailable", "x")

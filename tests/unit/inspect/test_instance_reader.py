@@ -60,6 +60,7 @@ async def test_refused_reads_are_recorded(server: ApiServer) -> None:
         "You may not list secrets in namespace here, so they are not shown.",
         "You may not list pods in namespace here, so they are not shown.",
     )
+    assert found.refused == {"pods"}
     assert found.agents == {}
     assert [obj["kind"] for obj in found.objects] == ["RoleBinding", "Deployment"]
 

@@ -48,6 +48,18 @@ def test_nothing_runs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("refused", "running", "data"),
+    [
+        ({"pods"}, "nothing runs", "not recorded"),
+        ({"deployments", "pods"}, "not known (you may not list deployments and pods)", "not recorded"),
+        ({"persistentvolumeclaims"}, "nothing runs", "not known (you may not list persistentvolumeclaims)"),
+    ],
+)
+def test_what_the_user_may_not_read_is_not_known(refused: set[str], running: str, data: str) -> None:
+    assert releases(Observed(cryostat(), refused=frozenset(refused))) == (running, "", data)
+
+
+@pytest.mark.parametrize(
     ("operators", "reason"),
     [
         (None, "not known (you may not read the Deployment of the operator)"),
