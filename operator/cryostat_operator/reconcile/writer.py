@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from ..kube.client import Client
-from ..kube.errors import ApiError
+from ..kube.errors import ApiError, ApiUnavailable
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.comparison import differences
 from ..plan.diff.merging import merge
@@ -18,6 +21,9 @@ from .refusals import is_immutable
 from .results import Outcome, applied, refused
 from .secret_provider import SecretContent
 
+logger = logging.getLogger(__name__)
+
+RECREATE_DELAYS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds: a quota counts a deleted object for a moment
 COPIED_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 # Kinds that can be deleted and created again without loss. A Route is not among them: another Route could take its
 # host in between, and a user who may not change the host of a Route may not choose that of a new one either.
@@ -45,8 +51,7 @@ class Writer:
             ApiError: the API server refused the write.
         """
         if change.obj is None or change.verb in ("delete", "recreate"):
-            await self._client.delete(change.key, change.uid)
-            self._owned.deletions.add_own(instance_key, change.key, change.uid)
+            await self._delete(instance_key, change.key, change.uid)
             return applied(change)  # the DELETED event enqueues the instance; its next run creates the object again
         if change.verb == "create":
             return await self._create(instance_key, change, change.obj, content)
@@ -58,9 +63,7 @@ class Writer:
         except ApiError as error:
             if not is_immutable(error) or change.key.kind not in RECREATABLE_KINDS:
                 raise
-            uid = change.obj["metadata"]["uid"]
-            await self._client.delete(change.key, uid)
-            self._owned.deletions.add_own(instance_key, change.key, uid)
+            await self._delete(instance_key, change.key, change.obj["metadata"]["uid"])
             return applied(replace(change, verb="recreate"))
 
     async def _create(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
@@ -136,10 +139,36 @@ class Writer:
             if error.status != 422 or not live.get("immutable"):
                 raise
             # A user made the Secret immutable, but its data must change. Valid values are kept.
-            await self._client.delete(key, live["metadata"]["uid"])
             copied = {name: metadata[name] for name in COPIED_METADATA if name in metadata}
-            response = await self._client.create({**body, "metadata": copied})
+            response = await self._recreate_secret(key, {**body, "metadata": copied}, live["metadata"]["uid"])
         self._owned.record_write(key.kind, response)
+
+    async def _recreate_secret(self, key: Key, body: Obj, uid: str) -> Obj:
+        """Delete a Secret and create it with its former values. Nothing else has them in between, so this is retried.
+
+        Raises:
+            ApiError: the Secret was not deleted, or still cannot be created.
+        """
+        with suppress(ApiUnavailable):  # it may be deleted without a response
+            await self._client.delete(key, uid)
+        for delay in RECREATE_DELAYS:
+            try:
+                return await self._client.create(body)
+            except ApiError as error:
+                if error.reason == "AlreadyExists":
+                    raise
+                logger.warning("%s cannot be created again, retrying in %.1f s: %s", key, delay, error.message)
+            await asyncio.sleep(delay)
+        return await self._client.create(body)
+
+    async def _delete(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
+        """Delete an object, and remember that this operator did, also if the response was lost."""
+        try:
+            await self._client.delete(key, uid)
+        except ApiUnavailable:
+            self._owned.deletions.add_own(instance_key, key, uid)
+            raise
+        self._owned.deletions.add_own(instance_key, key, uid)
 
 
 def _require_whole(key: Key, obj: Obj) -> None:
