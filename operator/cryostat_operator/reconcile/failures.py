@@ -55,6 +55,7 @@ class Failures:
         body = self._cryostats.get(instance_key)
         if isinstance(error, ApiError):
             return await self._handle_api_error(instance_key, body, error)
+        self.forget(instance_key)  # the API server answered
         if body is None:
             raise error
         try:

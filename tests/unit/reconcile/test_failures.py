@@ -113,6 +113,18 @@ async def test_the_first_refusal_after_an_outage_is_not_reported(cluster: Cluste
     assert cluster.server.writes == []
 
 
+async def test_a_refusal_after_another_failure_is_the_first_one(cluster: Cluster) -> None:
+    """In between the API server answered, so the refusals have not lasted."""
+    cluster.cryostat()
+    clock = Clock()
+    failures = Failures(cluster.cryostats, cluster.status, clock)
+    await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting"))
+    await failures.handle(INSTANCE, InvalidCryostatError(["spec.x: wrong"]))
+    clock.now = 2 * LASTING_SECONDS
+    await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting"))
+    assert cluster.condition("Ready")["reason"] == "InvalidSpec"
+
+
 @pytest.mark.parametrize("error", [ApiUnavailable(0, "Unavailable", "down"), ApiError(409, "Conflict", "changed")])
 async def test_other_api_errors_are_only_retried(cluster: Cluster, error: ApiError) -> None:
     cluster.cryostat()
