@@ -74,6 +74,8 @@ class WriteLimiter:
             The same outcomes; those of writes that the cluster reverted at once are marked as no-op.
         """
         writes = self._instances[instance_key]
+        # A full bucket is that of an object without an entry. The object may never be written again.
+        writes.tokens = {key: found for key, found in writes.tokens.items() if self._tokens_left(writes, key) < BURST}
         return [self._recorded(writes, outcome) for outcome in outcomes]
 
     def forget(self, instance_key: InstanceKey) -> None:

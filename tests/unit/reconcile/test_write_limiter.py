@@ -127,3 +127,14 @@ def test_other_instances_and_objects_are_not_affected() -> None:
     other = replace(change("create"), key=Key("Service", "here", "y"))
     assert held(limiter, other) is None
     assert limiter.held(InstanceKey("here", "y"), [change("create")]) == []
+
+
+def test_objects_that_are_no_longer_written_are_forgotten() -> None:
+    """The target namespaces of a Cryostat can change for years."""
+    clock = Clock()
+    limiter = WriteLimiter(clock)
+    for number in range(100):
+        clock.now += 60.0
+        key = Key("Secret", f"namespace-{number}", "x")
+        limiter.record(INSTANCE, [applied(Change("create", key, service()))])
+    assert len(limiter._instances[INSTANCE].tokens) == 1
