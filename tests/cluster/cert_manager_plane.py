@@ -1,4 +1,4 @@
-"""Fixtures: a control plane with cert-manager."""
+"""Fixtures: a control plane with cert-manager, and a Cryostat with its certificates."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import install
+from tests.cluster.tls import ON, SLOW, by_cert_manager, cryostat
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +26,15 @@ def plane() -> Iterator[ControlPlane]:
 def installed(plane: ControlPlane) -> Iterator[CertManager]:
     with CertManager(plane) as installed:
         yield installed
+
+
+@pytest.fixture
+def issued(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> tuple[str, str]:
+    """The namespaces of a Cryostat whose certificates cert-manager has issued, and of its agents."""
+    here, there = namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    plane.api.create(cryostat(here, there))
+    eventually(lambda: by_cert_manager(plane.api, here), SLOW)
+    return here, there

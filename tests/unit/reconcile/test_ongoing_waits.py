@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.problems import Problem
@@ -77,11 +79,17 @@ def test_a_deleted_cryostat_is_forgotten() -> None:
         assert waits.update(INSTANCE, [PROBLEM], ()).reasons == frozenset()
 
 
-async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
-    cluster: Cluster, reconciler: Reconciler
-) -> None:
+@pytest.fixture
+def clock(reconciler: Reconciler) -> Clock:
+    """The clock by which the reconciler measures waits."""
     clock = Clock()
     reconciler._waits = Waits(clock)
+    return clock
+
+
+async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
+    cluster: Cluster, reconciler: Reconciler, clock: Clock
+) -> None:
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
@@ -101,10 +109,8 @@ async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
 
 
 async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_reported(
-    cluster: Cluster, reconciler: Reconciler
+    cluster: Cluster, reconciler: Reconciler, clock: Clock
 ) -> None:
-    clock = Clock()
-    reconciler._waits = Waits(clock)
     cluster.cryostat()
 
     cluster.server.hook = refuse("POST", "/services", ApiUnavailable(503, "ServiceUnavailable", "no quorum"))
@@ -124,9 +130,9 @@ async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_repor
     assert cluster.condition("Reconciled") == {}
 
 
-async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, reconciler: Reconciler) -> None:
-    clock = Clock()
-    reconciler._waits = Waits(clock)
+async def test_conflicts_of_more_than_a_minute_are_reported(
+    cluster: Cluster, reconciler: Reconciler, clock: Clock
+) -> None:
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
