@@ -32,7 +32,7 @@ COPY --from=build /opt/cryostat-operator /opt/cryostat-operator
 ENV PATH=/opt/cryostat-operator/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# Any other user will do, in group 0 or not: nothing in the image is written to. A number, so that runAsNonRoot can tell.
+# Any other user will do, in group 0 or not: nothing in the image is written to. runAsNonRoot needs a number.
 USER 65532:0
 EXPOSE 8081 9443
 ENTRYPOINT ["cryostat-operator"]

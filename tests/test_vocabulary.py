@@ -12,19 +12,19 @@ ROOT = Path(__file__).parents[1]
 OLD_WORDS = re.compile(
     r"foreman|scout|teller|workshop|ledger|murmur|landmark|\bdesk\b|\bbury|\bgraves?\b|\bvain|ring_later|talkative|"
     r"spokesman|auditor|drawing office|post room|front door|print shop|\bwish|hand_on|\blinger|"
-    r"last words|\bminted|\bstranger|\b(some|no|any|every)body\b",
+    r"last words|\bminted|\bstranger|\bpatience\b|\b(some|no|any|every)body\b",
     re.IGNORECASE,
 )
-SUFFIXES = {".py", ".md", ".j2", ".mjs", ".toml"}
-SCRIPTS = {"Makefile", "Dockerfile", "build", *(path.name for path in (ROOT / ".ci").iterdir())}
+FOLDERS = ("operator", "tests", "docs", "image", ".ci", ".github", "manifests", "overlays")
+FOREIGN = {".mod", ".sum", ".lock"}  # they name modules of other projects
+NO_TEXT = {".pyc", ".png", ".svg"}
 
 
 def searched() -> list[Path]:
-    """Every text file of the package, the tests and the documentation except this one."""
-    folders = [ROOT / name for name in ("operator", "tests", "docs", "image", ".ci")]
-    nested = (path for folder in folders for path in folder.rglob("*"))
-    found = [path for path in (*nested, *ROOT.iterdir()) if path.suffix in SUFFIXES or path.name in SCRIPTS]
-    skipped = {"node_modules", "__pycache__", "cases"}
+    """Every text file except this one, captured objects, and what is generated from the package."""
+    nested = (path for name in FOLDERS for path in (ROOT / name).rglob("*"))
+    found = [path for path in (*nested, *ROOT.iterdir()) if path.suffix not in FOREIGN | NO_TEXT]
+    skipped = {"node_modules", "__pycache__", "cases", "plan_cases", "golden"}
     return sorted(p for p in found if p.is_file() and p != Path(__file__) and not skipped & set(p.parts))
 
 

@@ -41,9 +41,9 @@ def write_serving_certificate(directory: Path, *names: str) -> ServingCertificat
     files = ServingCertificate(directory / "ca.crt", directory / "tls.crt", directory / "tls.key")
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _certificate("test authority", ca_key, None, ca_key, ())
-    leaf = _certificate("test server", write_key(files.key), ca, ca_key, names)
+    issued = _certificate("test server", write_key(files.key), ca, ca_key, names)
     files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    files.certificate.write_bytes(issued.public_bytes(serialization.Encoding.PEM))
     return files
 
 
@@ -54,9 +54,9 @@ def write_client_certificates(directory: Path, *names: str) -> dict[str, Serving
     found = {}
     for name in names:
         files = ServingCertificate(directory / "ca.crt", directory / f"{name}.crt", directory / f"{name}.key")
-        leaf = _certificate(name, write_key(files.key), ca, ca_key, ())
+        issued = _certificate(name, write_key(files.key), ca, ca_key, ())
         files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-        files.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+        files.certificate.write_bytes(issued.public_bytes(serialization.Encoding.PEM))
         found[name] = files
     return found
 

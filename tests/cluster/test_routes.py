@@ -37,13 +37,13 @@ def link(scenario: Scenario, cr: Object) -> str:
 def served_at(scenario: Scenario, cr: Object, host: str) -> None:
     """Wait until Route, status and console link have this host; no host if it is empty."""
 
-    def agreed() -> bool:
+    def has_host() -> bool:
         url = f"https://{host}" if host else ""
         assert scenario.live(cr)["status"]["applicationUrl"] == url
         assert link(scenario, cr) == url
         return True
 
-    eventually(agreed, what=f"the application is at {host or 'no address'}")
+    eventually(has_host, what=f"the application is at {host or 'no address'}")
 
 
 def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None:

@@ -13,7 +13,7 @@ from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import work
 from tests.cluster.tls import (
-    LEAVES,
+    CERTIFICATES,
     NAME,
     ON,
     cryostat,
@@ -38,9 +38,9 @@ def test_every_certificate_is_issued_at_once_and_verifies(
     print(f"{seconds:.2f} s, {len(requests)} requests")
     eventually(lambda: ready(api, here))
     assert "own authority" in tls_condition(api, here)["message"]
-    for leaf in LEAVES:
-        data = secret(api, here, f"{NAME}-{leaf}")
-        service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
+    for each in CERTIFICATES:
+        data = secret(api, here, f"{NAME}-{each}")
+        service = NAME if each == "tls" else f"{NAME}-{each.removesuffix('-tls')}"
         assert "OK" in verify(data, "sslserver", f"{service}.{here}.svc.cluster.local")
     agent_secret = names.agent_certificate(here, NAME, there)
     source, copy = secret(api, here, agent_secret), secret(api, there, agent_secret)
@@ -58,14 +58,14 @@ def test_lost_and_damaged_secrets_are_issued_again_by_the_same_authority(
     operator(installed_plane, ON)
     api.create(cryostat(here))
     eventually(lambda: ready(api, here))
-    before = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
+    before = {each: secret(api, here, f"{NAME}-{each}") for each in CERTIFICATES}
     api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{NAME}-database-tls", "namespace": here}})
     damaged = api.get("v1", "Secret", f"{NAME}-reports-tls", here)
     api.patch(damaged, {"data": {"tls.key": base64.b64encode(before["agent-tls"]["tls.key"]).decode()}})
 
     def issued_again() -> bool:
-        now = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
-        changed = {leaf for leaf in LEAVES if serial(now[leaf]) != serial(before[leaf])}
+        now = {each: secret(api, here, f"{NAME}-{each}") for each in CERTIFICATES}
+        changed = {each for each in CERTIFICATES if serial(now[each]) != serial(before[each])}
         return changed == {"database-tls", "reports-tls"} and len({data["ca.crt"] for data in now.values()}) == 1
 
     eventually(issued_again)
@@ -85,7 +85,7 @@ def test_a_lost_authority_is_replaced_with_all_certificates_that_it_signed(
 
     def replaced() -> bool:
         new = secret(api, here, authority)["ca.crt"]
-        trusted = [secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in LEAVES]
+        trusted = [secret(api, here, f"{NAME}-{each}")["ca.crt"] for each in CERTIFICATES]
         copies = [secret(api, there, authority)["tls.crt"]]
         copies.append(secret(api, there, names.agent_certificate(here, NAME, there))["ca.crt"])
         return new != old["ca.crt"] and {new, *trusted, *copies} == {new}

@@ -11,12 +11,13 @@ from tests.cluster import cert_manager
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.cert_manager_plane import installed as installed
+from tests.cluster.cert_manager_plane import issued as issued
 from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import work
 from tests.cluster.tls import (
-    LEAVES,
+    CERTIFICATES,
     NAME,
     ON,
     SLOW,
@@ -84,9 +85,9 @@ def test_every_certificate_is_issued_and_verifies(
     eventually(lambda: by_cert_manager(api, here), SLOW)
     requests = work(plane.audit_since(mark))
     print(f"{seconds:.2f} s, {len(requests)} requests")
-    for leaf in LEAVES:
-        service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
-        assert "OK" in verify(secret(api, here, f"{NAME}-{leaf}"), "sslserver", f"{service}.{here}.svc.cluster.local")
+    for each in CERTIFICATES:
+        service = NAME if each == "tls" else f"{NAME}-{each.removesuffix('-tls')}"
+        assert "OK" in verify(secret(api, here, f"{NAME}-{each}"), "sslserver", f"{service}.{here}.svc.cluster.local")
     assert "keystore.p12" in secret(api, here, f"{NAME}-tls")
     agent = names.agent_certificate(here, NAME, there)
     assert secret(api, there, agent) == secret(api, here, agent)
@@ -114,16 +115,9 @@ def test_a_field_of_another_client_does_not_issue_a_certificate_again(
 
 
 def test_certificates_follow_a_new_authority(
-    plane: ControlPlane,
-    installed: CertManager,
-    namespace: NamespaceFactory,
-    operator: OperatorFactory,
-    verify: Callable[..., str],
+    plane: ControlPlane, issued: tuple[str, str], verify: Callable[..., str]
 ) -> None:
-    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
-    api.create(cryostat(here, there))
-    eventually(lambda: by_cert_manager(api, here), SLOW)
+    api, (here, there) = plane.api, issued
     authority = names.ca_secret(here, NAME)
     old = secret(api, here, authority)["tls.crt"]
     api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": authority, "namespace": here}})
@@ -131,7 +125,7 @@ def test_certificates_follow_a_new_authority(
     def replaced() -> bool:
         new = secret(api, here, authority)["tls.crt"]
         agent = names.agent_certificate(here, NAME, there)
-        trusted = [secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in LEAVES]
+        trusted = [secret(api, here, f"{NAME}-{each}")["ca.crt"] for each in CERTIFICATES]
         return new != old and {new} == {
             *trusted,
             secret(api, there, agent)["ca.crt"],

@@ -12,11 +12,12 @@ from cryostat_operator.plan.model import names
 from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.cert_manager_plane import installed as installed
+from tests.cluster.cert_manager_plane import issued as issued
 from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.tls import (
-    LEAVES,
+    CERTIFICATES,
     NAME,
     ON,
     SLOW,
@@ -49,18 +50,11 @@ def test_a_secret_of_another_owner_is_not_overwritten(
 
 
 def test_damaged_and_lost_secrets_are_issued_again(
-    plane: ControlPlane,
-    installed: CertManager,
-    namespace: NamespaceFactory,
-    operator: OperatorFactory,
-    verify: Callable[..., str],
+    plane: ControlPlane, issued: tuple[str, str], verify: Callable[..., str]
 ) -> None:
-    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
-    api.create(cryostat(here, there))
-    eventually(lambda: by_cert_manager(api, here), SLOW)
+    api, (here, there) = plane.api, issued
     agent = names.agent_certificate(here, NAME, there)
-    before = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
+    before = {each: secret(api, here, f"{NAME}-{each}") for each in CERTIFICATES}
     write(api, here, f"{NAME}-database-tls", {"tls.crt": b"rubbish"})
     write(api, here, f"{NAME}-reports-tls", {"tls.key": before["tls"]["tls.key"]})
     write(api, there, agent, {"tls.key": before["tls"]["tls.key"], "ca.crt": b"rubbish"})
@@ -68,19 +62,19 @@ def test_damaged_and_lost_secrets_are_issued_again(
     changed = {"database-tls", "reports-tls", "storage-tls"}
 
     def issued_again() -> bool:
-        now = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
-        return {leaf for leaf in LEAVES if now[leaf]["tls.key"] != before[leaf]["tls.key"]} <= changed and all(
-            now[leaf]["tls.crt"] != before[leaf]["tls.crt"] for leaf in changed
+        now = {each: secret(api, here, f"{NAME}-{each}") for each in CERTIFICATES}
+        return {each for each in CERTIFICATES if now[each]["tls.key"] != before[each]["tls.key"]} <= changed and all(
+            now[each]["tls.crt"] != before[each]["tls.crt"] for each in changed
         )
 
     eventually(issued_again, SLOW)
     eventually(lambda: secret(api, there, agent) == secret(api, here, agent), SLOW)
     eventually(lambda: by_cert_manager(api, here), SLOW)
-    for leaf in LEAVES:
-        service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
-        found = secret(api, here, f"{NAME}-{leaf}")
+    for each in CERTIFICATES:
+        service = NAME if each == "tls" else f"{NAME}-{each.removesuffix('-tls')}"
+        found = secret(api, here, f"{NAME}-{each}")
         assert "OK" in verify(found, "sslserver", service)
-        assert found["ca.crt"] == before[leaf]["ca.crt"]
+        assert found["ca.crt"] == before[each]["ca.crt"]
 
 
 def test_keystores_follow_a_password_that_is_generated_again(

@@ -20,7 +20,7 @@ from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.tls import (
-    LEAVES,
+    CERTIFICATES,
     NAME,
     ON,
     Secret,
@@ -42,16 +42,16 @@ def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
     hosts = tuple(f"{NAME}-{like}{suffix}" for suffix in ("", f".{namespace}.svc", f".{namespace}.svc.cluster.local"))
     usages = frozenset({"server auth", "client auth"} if like == "storage" else {"server auth"})
     common_name = {"database": "cryostat-db"}.get(like, f"cryostat-{like}")
-    order = CertificateRequest(
+    request = CertificateRequest(
         Key("Secret", namespace, f"{NAME}-{like}-tls"), common_name, hosts, usages, Key("Secret", namespace, ca_secret)
     )
     return authority.issue_certificate(
-        order, authority.CertificateAuthority.from_data(secret(api, namespace, ca_secret)), None, now
+        request, authority.CertificateAuthority.from_data(secret(api, namespace, ca_secret)), None, now
     )
 
 
 def serials(api: Api, namespace: str) -> dict[str, int]:
-    return {leaf: serial(secret(api, namespace, f"{NAME}-{leaf}")) for leaf in LEAVES}
+    return {leaf: serial(secret(api, namespace, f"{NAME}-{leaf}")) for leaf in CERTIFICATES}
 
 
 @pytest.fixture
@@ -106,10 +106,10 @@ def test_an_authority_is_renewed_and_nothing_restarts(
     api, (here, there) = installed_plane.api, instance
     before, running = serials(api, here), deployments(api, here)
     name = names.ca_secret(here, NAME)
-    order = CertificateRequest(Key("Secret", here, name), "cryostat-ca")
+    request = CertificateRequest(Key("Secret", here, name), "cryostat-ca")
     # The same CA, created long ago.
     young = secret(api, here, name)
-    old = authority.ensure_ca(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
+    old = authority.ensure_ca(request, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
     assert old["tls.key"] == young["tls.key"]
     write(api, here, name, old)
 
@@ -172,7 +172,7 @@ def test_an_authority_of_another_owner_is_not_used(
 
     def trusts_ours() -> bool:
         root = secret(api, here, name)["ca.crt"]
-        return {secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in LEAVES} == {root}
+        return {secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in CERTIFICATES} == {root}
 
     eventually(trusts_ours)
     assert theirs["tls.crt"] not in secret(api, here, name)["ca.crt"]

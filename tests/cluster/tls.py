@@ -15,7 +15,7 @@ from tests.cluster.operator_process import work
 
 NAME = "tls"
 ON = {"DISABLE_SERVICE_TLS": "false"}
-LEAVES = ("tls", "reports-tls", "database-tls", "storage-tls", "agent-tls")
+CERTIFICATES = ("tls", "reports-tls", "database-tls", "storage-tls", "agent-tls")
 Secret = dict[str, bytes]
 SLOW = 60.0  # seconds until cert-manager has issued certificates
 

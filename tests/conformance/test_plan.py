@@ -56,8 +56,8 @@ def _planned(case: str, profile: str) -> list[Obj]:
     plan = state.settle(provided=False).plan
     assert not plan.blocked
     objects = copy.deepcopy(plan.objects)
-    for key, order in plan.requests.items():
-        objects[key]["data"] = dict.fromkeys(order.keys, "")
+    for key, request in plan.requests.items():
+        objects[key]["data"] = dict.fromkeys(request.keys, "")
     for key, fact in state.snapshot.certificates.items():
         objects[key]["data"] = dict.fromkeys(fact.keys, "")
     status = status_for(state.instance, plan, Report(), "2026-01-01T00:00:00Z")

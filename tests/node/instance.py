@@ -31,7 +31,7 @@ UNPRIVILEGED = {  # as the Pod Security level `restricted` demands
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-PATIENCE = 300.0  # seconds: images are unpacked, and there may be two processors only
+TIMEOUT = 300.0  # seconds: images are unpacked, and there may be two processors only
 PODS = 4  # application, database, storage and report generator
 APPLICATION_MEMORY = "192Mi"  # the limit of the application's container
 # Exit codes of curl: the connection is refused, not answered in time, or ends before the answer.
@@ -126,7 +126,7 @@ class Running:
         return list(json.loads(body)) if status == 200 else []
 
 
-def wait_until(probe: Callable[[], T], what: str, timeout: float = PATIENCE, interval: float = 0.25) -> T:
+def wait_until(probe: Callable[[], T], what: str, timeout: float = TIMEOUT, interval: float = 0.25) -> T:
     """Call `probe` until it returns a true value, and return this value. Raises TimeoutError.
 
     A KubectlError of `probe` counts as a false value: the container of its command may have just been replaced. The

@@ -37,28 +37,30 @@ def planned(spec: Obj | None = None, *, openshift: bool = False, namespace: str 
 def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Data] | None = None) -> dict[Key, Data]:
     """The content of all Secrets that a plan requests. It is generated as by the operator, or with a given CA."""
     made: dict[Key, Data] = dict(existing or {})
-    for key, order in plan.requests.items():
-        if isinstance(order, SecretRequest) and key not in made:
-            made[key] = {name: base64.b64decode(value) for name, value in generate_values(order.values, {}).items()}
-    requests = [order for order in plan.requests.values() if isinstance(order, CertificateRequest)]
-    for order in sorted(requests, key=lambda order: order.ca is not None):
-        given = authority if order.ca is None else None
-        made[order.key] = given or certificate(order, made, time.time())
+    for key, request in plan.requests.items():
+        if isinstance(request, SecretRequest) and key not in made:
+            made[key] = {name: base64.b64decode(value) for name, value in generate_values(request.values, {}).items()}
+    requests = [request for request in plan.requests.values() if isinstance(request, CertificateRequest)]
+    for request in sorted(requests, key=lambda request: request.ca is not None):
+        given = authority if request.ca is None else None
+        made[request.key] = given or certificate(request, made, time.time())
     return made
 
 
 def authorities(plan: Plan, founded: float, renewed: float) -> tuple[Data, Data]:
     """The CA of a plan before and after its renewal. `founded` and `renewed` are days before now."""
-    order = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.ca is None)
-    before = authority.ensure_ca(order, {}, time.time() - founded * 86400)
-    return before, authority.ensure_ca(order, before, time.time() - renewed * 86400)
+    request = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.ca is None)
+    before = authority.ensure_ca(request, {}, time.time() - founded * 86400)
+    return before, authority.ensure_ca(request, before, time.time() - renewed * 86400)
 
 
-def certificate(order: CertificateRequest, known: Mapping[Key, Data], now: float) -> Data:
-    if order.ca is None:
-        return authority.ensure_ca(order, {}, now)
-    password = known[order.password[0]][order.password[1]] if order.password else None
-    return authority.issue_certificate(order, authority.CertificateAuthority.from_data(known[order.ca]), password, now)
+def certificate(request: CertificateRequest, known: Mapping[Key, Data], now: float) -> Data:
+    if request.ca is None:
+        return authority.ensure_ca(request, {}, now)
+    password = known[request.password[0]][request.password[1]] if request.password else None
+    return authority.issue_certificate(
+        request, authority.CertificateAuthority.from_data(known[request.ca]), password, now
+    )
 
 
 @dataclass
@@ -171,13 +173,13 @@ class Container:
 
     def renewed(self, secret: str) -> Data:
         """Renew a certificate, update its files as the kubelet does, and return the content of the Secret."""
-        order = next(
+        request = next(
             o for o in self.plan.requests.values() if isinstance(o, CertificateRequest) and o.key.name == secret
         )
-        self.secrets = {**self.secrets, order.key: certificate(order, self.secrets, time.time())}
+        self.secrets = {**self.secrets, request.key: certificate(request, self.secrets, time.time())}
         for mount in self.mounts:
             self.fill(mount)
-        return self.secrets[order.key]
+        return self.secrets[request.key]
 
 
 def foreign(plan: Plan, secret: str, existing: Mapping[Key, Data] | None = None) -> Data:

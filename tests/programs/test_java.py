@@ -54,7 +54,7 @@ def test_a_server_and_a_client_use_the_keystore_and_the_truststore(classes: Path
 
 
 def test_a_jvm_accepts_connections_to_ipv6_addresses(classes: Path) -> None:
-    """The report generators are a JVM. It is told to listen on this address."""
+    """The report generators are a JVM. Its arguments set this address."""
     with subprocess.Popen(["java", "-cp", classes, "Listener", names.ALL_ADDRESSES], stdout=subprocess.PIPE) as program:
         try:
             assert program.stdout

@@ -120,11 +120,11 @@ class ClusterState:
 
     def _step(self, provided: bool) -> None:
         plan = self.plan
-        for key, order in plan.requests.items():
-            if not isinstance(order, SecretRequest):
-                self.with_certificates({key: assumed_certificate(order, self.snapshot.certificates)})
+        for key, requested in plan.requests.items():
+            if not isinstance(requested, SecretRequest):
+                self.with_certificates({key: assumed_certificate(requested, self.snapshot.certificates)})
             if key.namespace == self.cryostat.metadata["namespace"]:
-                self.with_data(key.kind, key.name, *order.keys)
+                self.with_data(key.kind, key.name, *requested.keys)
         for reference in plan.references:
             known = self.snapshot.data.get((reference.kind, reference.name))
             if known is None and provided:

@@ -57,7 +57,7 @@ function dependencyOf(capabilities) {
   return { 'ui:dependency': { path: stepsOf(path), value } }
 }
 
-/** The uiSchema of `spec`. What the console would silently ignore is told to `complain`. */
+/** The uiSchema of `spec`. Calls `complain` with what the console would ignore. */
 export function uiSchemaOfSpec(schema, descriptors, complain) {
   const ui = {}
   descriptors.forEach(({ path, displayName, description, 'x-descriptors': texts = [] }, index) => {

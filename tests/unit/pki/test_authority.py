@@ -22,7 +22,7 @@ from cryostat_operator.plan.tls.checks import reissue_reason
 NOW = 1_800_000_000.0
 DAY = 86400.0
 AUTHORITY = CertificateRequest(Key("Secret", "n", "ca"), "cryostat-ca")
-LEAF = CertificateRequest(
+CERTIFICATE = CertificateRequest(
     Key("Secret", "n", "leaf"),
     "cryostat-db",
     ("db", "db.n.svc"),
@@ -37,13 +37,13 @@ def inspected(data: authority.Data) -> InspectedCertificate:
     return found
 
 
-def reissue_reason_of(order: CertificateRequest, ca: authority.Data, leaf: authority.Data, now: float) -> str | None:
-    known = {AUTHORITY.key: inspected(ca).at(now), LEAF.key: inspected(leaf).at(now)}
-    return reissue_reason(order, known, None)
+def reissue_reason_of(request: CertificateRequest, ca: authority.Data, leaf: authority.Data, now: float) -> str | None:
+    known = {AUTHORITY.key: inspected(ca).at(now), CERTIFICATE.key: inspected(leaf).at(now)}
+    return reissue_reason(request, known, None)
 
 
-def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEAF) -> authority.Data:
-    return authority.issue_certificate(order, authority.CertificateAuthority.from_data(ca), None, now)
+def issued(ca: authority.Data, now: float = NOW, request: CertificateRequest = CERTIFICATE) -> authority.Data:
+    return authority.issue_certificate(request, authority.CertificateAuthority.from_data(ca), None, now)
 
 
 @pytest.mark.parametrize("data", [{}, {"tls.crt": b"junk", "tls.key": b"junk"}])
@@ -80,9 +80,9 @@ def test_an_authority_is_valid_for_ten_years_and_cannot_sign_another() -> None:
 
 @pytest.mark.parametrize("rsa", [False, True])
 def test_a_certificate_has_exactly_the_requested_properties(rsa: bool) -> None:
-    ca, order = authority.ensure_ca(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
-    leaf = issued(ca, order=order)
-    assert reissue_reason_of(order, ca, leaf, NOW) is None
+    ca, request = authority.ensure_ca(AUTHORITY, {}, NOW), replace(CERTIFICATE, rsa=rsa)
+    leaf = issued(ca, request=request)
+    assert reissue_reason_of(request, ca, leaf, NOW) is None
     assert verified(leaf, leaf["ca.crt"])
     assert (load_certificate(leaf).not_valid_after_utc - load_certificate(leaf).not_valid_before_utc).days == 90
     assert not load_certificate(leaf).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
@@ -104,21 +104,21 @@ def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
     assert all(59.9 * DAY < due < 64.6 * DAY for due in dues)
     assert len({round(due) for due in dues}) > 15
     leaf = issued(ca)
-    assert reissue_reason_of(LEAF, ca, leaf, NOW + 59 * DAY) is None
-    assert reissue_reason_of(LEAF, ca, leaf, NOW + 65 * DAY) == "it is due for renewal"
+    assert reissue_reason_of(CERTIFICATE, ca, leaf, NOW + 59 * DAY) is None
+    assert reissue_reason_of(CERTIFICATE, ca, leaf, NOW + 65 * DAY) == "it is due for renewal"
 
 
 def test_a_new_certificate_is_valid_for_slow_clocks() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca)
     assert verified(leaf, leaf["ca.crt"], NOW - 3000)
-    assert reissue_reason_of(LEAF, ca, leaf, NOW - 3000) is None
+    assert reissue_reason_of(CERTIFICATE, ca, leaf, NOW - 3000) is None
 
 
 def test_a_certificate_from_the_future_is_issued_again() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 1000 * DAY)
-    assert reissue_reason_of(LEAF, ca, leaf, NOW) == "it is due for renewal"
+    assert reissue_reason_of(CERTIFICATE, ca, leaf, NOW) == "it is due for renewal"
 
 
 def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates() -> None:
@@ -132,7 +132,7 @@ def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates() 
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     before, after = issued(old, later), issued(new, later)
     for leaf in (before, after):
-        assert reissue_reason_of(LEAF, new, leaf, later) is None  # no certificate is reissued early
+        assert reissue_reason_of(CERTIFICATE, new, leaf, later) is None  # no certificate is reissued early
         assert all(verified(leaf, trusted, later) for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"]))
     assert after["ca.crt"] == new["ca.crt"]
 
@@ -163,7 +163,7 @@ def test_a_damaged_authority_is_replaced_and_its_certificate_is_trusted() -> Non
     new = authority.ensure_ca(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
     assert new["tls.key"] not in (old["tls.key"], other["tls.key"])
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
-    assert reissue_reason_of(LEAF, new, issued(old, NOW), NOW + DAY) == "the certificate authority changed"
+    assert reissue_reason_of(CERTIFICATE, new, issued(old, NOW), NOW + DAY) == "the certificate authority changed"
     kept = authority.ensure_ca(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
     assert kept == old  # only the list of trusted certificates is lost
 
@@ -178,11 +178,14 @@ def test_a_key_of_another_certificate_is_detected() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf, other = issued(ca), issued(ca)
     assert (
-        reissue_reason_of(LEAF, ca, {**leaf, "tls.key": other["tls.key"]}, NOW)
+        reissue_reason_of(CERTIFICATE, ca, {**leaf, "tls.key": other["tls.key"]}, NOW)
         == "its private key does not belong to it"
     )
-    assert reissue_reason_of(LEAF, ca, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
-    assert reissue_reason_of(LEAF, ca, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
+    assert reissue_reason_of(CERTIFICATE, ca, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
+    assert (
+        reissue_reason_of(CERTIFICATE, ca, {**leaf, "tls.crt": b"rubbish"}, NOW)
+        == "its private key does not belong to it"
+    )
     assert inspected({"tls.crt": ca["ca.crt"]}).at(NOW).key_matches  # a public copy
 
 
@@ -194,9 +197,9 @@ def test_facts_contain_no_secret() -> None:
 
 def test_keystores_contain_key_certificate_and_ca() -> None:
     ca, password = authority.ensure_ca(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
-    order = replace(LEAF, password=(Key("Secret", "n", "p"), "p"))
-    data = authority.issue_certificate(order, authority.CertificateAuthority.from_data(ca), password, NOW)
-    assert set(data) == order.keys
+    request = replace(CERTIFICATE, password=(Key("Secret", "n", "p"), "p"))
+    data = authority.issue_certificate(request, authority.CertificateAuthority.from_data(ca), password, NOW)
+    assert set(data) == request.keys
     key, certificate, others = pkcs12.load_key_and_certificates(data["keystore.p12"], password)
     assert key is not None
     assert (certificate, others) == (load_certificate(data), [load_certificate(ca)])

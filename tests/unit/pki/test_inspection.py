@@ -13,11 +13,11 @@ from cryostat_operator.plan.model.requests import CertificateRequest
 from tests.unit.pki.tls_secrets import CA, CA_REQUEST, DAY, NOW, encoded
 
 REQUEST = CertificateRequest(Key("Secret", "n", "db"), "db", ("db",), frozenset({"server auth"}), CA_REQUEST.key)
-LEAF = authority.issue_certificate(REQUEST, authority.CertificateAuthority.from_data(CA), None, NOW)
+CERTIFICATE = authority.issue_certificate(REQUEST, authority.CertificateAuthority.from_data(CA), None, NOW)
 
 
 def test_a_certificate_and_its_ca() -> None:
-    ca, leaf = inspect_secret(encoded(CA)), inspect_secret(encoded(LEAF))
+    ca, leaf = inspect_secret(encoded(CA)), inspect_secret(encoded(CERTIFICATE))
     assert ca
     assert leaf
     info = leaf.info
@@ -30,20 +30,20 @@ def test_a_certificate_and_its_ca() -> None:
 
 
 def test_renewal_is_due_after_two_thirds_of_the_lifetime() -> None:
-    leaf = inspect_secret(encoded(LEAF))
+    leaf = inspect_secret(encoded(CERTIFICATE))
     assert leaf
     assert not leaf.at(NOW).renewal_due
     assert not leaf.at(NOW + 59 * DAY).renewal_due
     assert leaf.at(NOW + 65 * DAY).renewal_due
     assert leaf.at(NOW - 2 * DAY).renewal_due  # issued with a wrong clock
-    certificate = signing.load_certificates(LEAF["tls.crt"])[0]
+    certificate = signing.load_certificates(CERTIFICATE["tls.crt"])[0]
     assert renewal_window(certificate) == (leaf.valid_from, leaf.renew_at)
 
 
 def test_a_certificate_expires_after_its_last_second() -> None:
-    leaf = inspect_secret(encoded(LEAF))
+    leaf = inspect_secret(encoded(CERTIFICATE))
     assert leaf
-    end = signing.load_certificates(LEAF["tls.crt"])[0].not_valid_after_utc
+    end = signing.load_certificates(CERTIFICATE["tls.crt"])[0].not_valid_after_utc
     assert leaf.valid_until == end.timestamp() == NOW + signing.CERTIFICATE_LIFETIME
     assert leaf.info.not_after == end.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert (leaf.at(NOW).expired, leaf.at(leaf.valid_until - 1).expired) == (False, False)
@@ -53,7 +53,7 @@ def test_a_certificate_expires_after_its_last_second() -> None:
 
 
 def test_cert_manager_should_have_renewed_a_certificate_a_minute_after_two_thirds_of_its_lifetime() -> None:
-    leaf = inspect_secret(encoded(LEAF))
+    leaf = inspect_secret(encoded(CERTIFICATE))
     assert leaf
     begins = leaf.valid_from + 300.0
     assert leaf.overdue_at == pytest.approx(begins + (leaf.valid_until - begins) * 2 / 3 + 60.0)
@@ -63,10 +63,10 @@ def test_cert_manager_should_have_renewed_a_certificate_a_minute_after_two_third
 
 
 def test_a_key_of_another_certificate() -> None:
-    other = inspect_secret(encoded(LEAF, tls_key=CA["tls.key"]))
+    other = inspect_secret(encoded(CERTIFICATE, tls_key=CA["tls.key"]))
     assert other
     assert not other.info.key_matches
-    without = {key: value for key, value in encoded(LEAF).items() if key != "tls.key"}
+    without = {key: value for key, value in encoded(CERTIFICATE).items() if key != "tls.key"}
     found = inspect_secret(without)
     assert found
     assert found.info.key_matches
@@ -74,7 +74,7 @@ def test_a_key_of_another_certificate() -> None:
 
 @pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
 def test_content_that_cannot_be_read_satisfies_no_request(junk: bytes) -> None:
-    found = inspect_secret(encoded(LEAF, tls_crt=junk))
+    found = inspect_secret(encoded(CERTIFICATE, tls_crt=junk))
     assert found
     assert not found.info.key_matches
     assert found.at(NOW).renewal_due
@@ -95,4 +95,4 @@ def test_little_is_kept_of_a_secret_that_is_too_large() -> None:
 
 def test_only_a_ca_has_the_name_of_a_ca() -> None:
     assert ca_common_name(signing.load_certificates(CA["tls.crt"])[0]) == "cryostat-ca"
-    assert ca_common_name(signing.load_certificates(LEAF["tls.crt"])[0]) is None
+    assert ca_common_name(signing.load_certificates(CERTIFICATE["tls.crt"])[0]) is None

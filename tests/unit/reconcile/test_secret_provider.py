@@ -25,16 +25,16 @@ from cryostat_operator.plan.model.requests import (
 from cryostat_operator.reconcile.secret_provider import EncodedData, SecretContent, SecretProvider
 from tests.unit.api_server import ApiServer
 
-CA, LEAF, OTHER, PASSWORDS = (Key("Secret", "here", name) for name in ("ca", "leaf", "other", "passwords"))
+CA, CERTIFICATE, OTHER, PASSWORDS = (Key("Secret", "here", name) for name in ("ca", "x", "other", "passwords"))
 CA_REQUEST = CertificateRequest(CA, "cryostat-ca")
 
 
-def leaf(key: Key = LEAF, **fields: Any) -> CertificateRequest:
+def request_of(key: Key = CERTIFICATE, **fields: Any) -> CertificateRequest:
     return CertificateRequest(key, "db", ("db",), frozenset({"server auth"}), CA, **fields)
 
 
 def change(request: Request | None, verb: Verb = "create") -> Change:
-    key = request.key if request else LEAF
+    key = request.key if request else CERTIFICATE
     return Change(verb, key, {"kind": "Secret", "metadata": {"name": key.name}}, request=request)
 
 
@@ -72,7 +72,7 @@ async def prepared(server: ApiServer, *changes: Change) -> list[EncodedData | No
 
 
 async def test_a_new_authority_signs_the_certificates_of_the_same_pass(server: ApiServer) -> None:
-    ca, one, two = await prepared(server, change(CA_REQUEST), change(leaf()), change(leaf(OTHER)))
+    ca, one, two = await prepared(server, change(CA_REQUEST), change(request_of()), change(request_of(OTHER)))
     assert decoded(ca, "ca.crt") == decoded(ca, "tls.crt") == decoded(one, "ca.crt") == decoded(two, "ca.crt")
     for each in (one, two):
         certificate(each).verify_directly_issued_by(certificate(ca))
@@ -84,7 +84,7 @@ async def test_an_existing_authority_is_read_once(server: ApiServer) -> None:
     [ca] = await prepared(server, change(CA_REQUEST))
     assert ca
     put(server, CA, ca)
-    one, two = await prepared(server, change(leaf()), change(leaf(OTHER)))
+    one, two = await prepared(server, change(request_of()), change(request_of(OTHER)))
     for each in (one, two):
         certificate(each).verify_directly_issued_by(certificate(ca))
     assert server.requests == [("GET", path_of(CA))]
@@ -102,7 +102,10 @@ async def test_an_authority_that_is_replaced_keeps_what_is_usable(server: ApiSer
 
 async def test_a_certificate_with_keystores(server: ApiServer) -> None:
     put(server, PASSWORDS, encoded(store="secret"))
-    with_stores, unused = leaf(password=(PASSWORDS, "store")), leaf(OTHER, password=(PASSWORDS, "absent"))
+    with_stores, unused = (
+        request_of(password=(PASSWORDS, "store")),
+        request_of(OTHER, password=(PASSWORDS, "absent")),
+    )
     _, one, two = await prepared(server, change(CA_REQUEST), change(with_stores), change(unused))
     store = pkcs12.load_pkcs12(decoded(one, "keystore.p12"), b"secret")
     assert store.cert
@@ -115,16 +118,16 @@ async def test_a_certificate_with_keystores(server: ApiServer) -> None:
 async def test_an_authority_that_is_not_usable(server: ApiServer, data: EncodedData) -> None:
     put(server, CA, data)
     with pytest.raises(ApiError) as error:
-        await prepared(server, change(leaf()))
+        await prepared(server, change(request_of()))
     assert error.value.status == 409
     assert error.value.message == "Secret here/ca contains no usable certificate authority"
 
 
 async def test_an_authority_that_cannot_be_read_fails_each_certificate(server: ApiServer) -> None:
     provider = SecretProvider(server, ())
-    for key in (LEAF, OTHER):
+    for key in (CERTIFICATE, OTHER):
         with pytest.raises(ApiError) as error:
-            await provider.prepare(change(leaf(key)))
+            await provider.prepare(change(request_of(key)))
         # The next run observes what is missing. A 404 would say that the API of Secrets is not served.
         assert (error.value.status, str(error.value)) == (409, "Secret here/ca was deleted meanwhile")
     assert len(server.requests) == 1
@@ -135,7 +138,7 @@ async def test_an_authority_that_cannot_be_read_fails_each_certificate(server: A
 
 async def test_a_copy_has_the_requested_values_only(server: ApiServer) -> None:
     put(server, CA, encoded(a="1", b="2", c="3"))
-    request = CopyRequest(LEAF, CA, {"x": "a", "y": "b"})
+    request = CopyRequest(CERTIFICATE, CA, {"x": "a", "y": "b"})
     [found] = await prepared(server, change(request))
     assert found == encoded(x="1", y="2")
     assert await SecretContent(request, found).merged_with(encoded(old="0")) == found
@@ -145,7 +148,7 @@ async def test_a_copy_has_the_requested_values_only(server: ApiServer) -> None:
 async def test_a_copy_of_a_secret_that_lacks_keys(server: ApiServer) -> None:
     put(server, CA, encoded(a="1"))
     with pytest.raises(ApiError) as error:
-        await prepared(server, change(CopyRequest(LEAF, CA, {"x": "a", "y": "c", "z": "b"})))
+        await prepared(server, change(CopyRequest(CERTIFICATE, CA, {"x": "a", "y": "c", "z": "b"})))
     assert (error.value.status, error.value.message) == (409, "Secret here/ca lacks b, c")
 
 
@@ -153,7 +156,9 @@ async def test_a_copy_of_a_secret_that_lacks_keys(server: ApiServer) -> None:
 
 
 async def test_generated_values_and_metadata_depend_on_no_other_secret(server: ApiServer) -> None:
-    request = SecretRequest(LEAF, {"password": RandomValue(8), "user": "x", "file": HtpasswdValue("x", "password")})
+    request = SecretRequest(
+        CERTIFICATE, {"password": RandomValue(8), "user": "x", "file": HtpasswdValue("x", "password")}
+    )
     assert await prepared(server, change(request), change(None)) == [None, None]
     assert server.requests == []
     existing = encoded(user="y", other="z")
@@ -166,7 +171,7 @@ async def test_generated_values_and_metadata_depend_on_no_other_secret(server: A
 
 async def test_a_certificate_replaces_only_its_own_keys() -> None:
     existing = encoded(**{"tls.crt": "old", "a": "b"})
-    found = await SecretContent(leaf(), encoded(**{"tls.crt": "new"})).merged_with(existing)
+    found = await SecretContent(request_of(), encoded(**{"tls.crt": "new"})).merged_with(existing)
     assert found == encoded(**{"tls.crt": "new", "a": "b"})
 
 
@@ -177,7 +182,7 @@ async def test_close_cancels_running_tasks(server: ApiServer) -> None:
         await blocked.wait()
 
     server.get = wait  # type: ignore[method-assign]
-    changes = change(CA_REQUEST, "replace"), change(leaf(password=(PASSWORDS, "store")))
+    changes = change(CA_REQUEST, "replace"), change(request_of(password=(PASSWORDS, "store")))
     provider = SecretProvider(server, changes)
     waiting = [asyncio.create_task(provider.prepare(each)) for each in changes]
     await asyncio.sleep(0)

@@ -165,8 +165,8 @@ async def test_a_certificate_is_generated_served_and_registered(
     stored = made.cluster.find(SECRET)
     assert stored
     assert made.registered() == {stored["data"]["ca.crt"]}
-    [leaf, *_] = x509.load_pem_x509_certificates(made.manager._loaded.chain_and_key.split(b"-----BEGIN PRIVATE")[0])
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    [issued, *_] = x509.load_pem_x509_certificates(made.manager._loaded.chain_and_key.split(b"-----BEGIN PRIVATE")[0])
+    names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     service = "cryostat-operator-webhook-service.ops.svc"
     assert names.get_values_for_type(x509.DNSName) == [service, f"{service}.example.org"]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.1"]

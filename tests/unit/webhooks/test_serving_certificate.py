@@ -26,8 +26,8 @@ DAY = datetime.timedelta(days=1)
 def verify(data: dict[str, bytes], bundle: bytes, when: datetime.datetime, host: str = HOSTS[0]) -> None:
     store = Store(lib.load_pem_x509_certificates(bundle))
     verifier = PolicyBuilder().store(store).time(when).build_server_verifier(lib.DNSName(host))
-    leaf, *rest = lib.load_pem_x509_certificates(data[serving.CERTIFICATE])
-    verifier.verify(leaf, rest)
+    issued, *rest = lib.load_pem_x509_certificates(data[serving.CERTIFICATE])
+    verifier.verify(issued, rest)
 
 
 def test_the_certificate_is_generated_and_kept() -> None:

@@ -16,7 +16,7 @@ from .ingress import IngressClass, backend_services, ingress_class, path_below_r
 
 
 def problem(instance: Instance) -> Problem | None:
-    """Return why requests do not reach the application; None if nothing speaks against it.
+    """Return why requests do not reach the application; None if no reason is known.
 
     The reason is `BackendUnreachable` if it is certain, otherwise `BackendNotVerified`: another Service may forward
     requests to the application, a proxy may change its pages, and the configuration of a controller is not known.

@@ -14,7 +14,7 @@ _CONNECTION = re.compile(
     r"|deadline exceeded|client\.timeout|connection (refused|reset|timed out)|no route to host"
     r"|network is unreachable|proxyconnect"
 )
-_MISSING_OR_DENIED = re.compile(r"(?i)does not exist or may require")  # a registry that does not tell which
+_MISSING_OR_DENIED = re.compile(r"(?i)does not exist or may require")  # a registry that does not say which
 _DENIED = re.compile(
     r"(?i)\b40[13] \(?(unauthorized|forbidden)|\bunauthorized\b|(?<!permission )\bdenied\b|authorization failed"
     r"|authentication required|no basic auth credentials"

@@ -2,7 +2,7 @@ package sample;
 
 import java.util.concurrent.CountDownLatch;
 
-/** An application of a user: runs until it is told to stop. */
+/** An application of a user: runs until its process is ended. */
 public final class Application {
     private Application() {}
 

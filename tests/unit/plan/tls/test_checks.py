@@ -13,13 +13,13 @@ from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.requests import CertificateRequest, CopyRequest
 from cryostat_operator.plan.tls.checks import copy_differs, keystore_digest, reissue_reason
 
-CA_KEY, KEY = Key("Secret", "here", "ca"), Key("Secret", "here", "leaf")
+CA_KEY, KEY = Key("Secret", "here", "ca"), Key("Secret", "here", "certificate")
 CA_REQUEST = CertificateRequest(CA_KEY, "cryostat-ca")
 REQUEST = CertificateRequest(KEY, "db", ("db",), frozenset({"server auth"}), CA_KEY)
 CA = CertificateInfo(
     CA_REQUEST.keys, common_name="cryostat-ca", is_ca=True, key_id="1", issuer_id="1", trusted=frozenset("1")
 )
-LEAF = CertificateInfo(
+CERTIFICATE = CertificateInfo(
     REQUEST.keys,
     common_name="db",
     dns_names=frozenset({"db"}),
@@ -30,8 +30,8 @@ LEAF = CertificateInfo(
 )
 
 
-def reason(request: CertificateRequest = REQUEST, live: Obj | None = None, **leaf: object) -> str | None:
-    return reissue_reason(request, {CA_KEY: CA, KEY: replace(LEAF, **leaf)}, live)  # type: ignore[arg-type]
+def reason(request: CertificateRequest = REQUEST, live: Obj | None = None, **certificate: object) -> str | None:
+    return reissue_reason(request, {CA_KEY: CA, KEY: replace(CERTIFICATE, **certificate)}, live)  # type: ignore[arg-type]
 
 
 def test_a_certificate_as_requested_stays() -> None:
@@ -61,7 +61,7 @@ def test_the_first_reason_counts() -> None:
 
 def test_a_certificate_that_does_not_exist() -> None:
     assert reissue_reason(REQUEST, {CA_KEY: CA}, None) == "it is missing or incomplete"
-    assert reissue_reason(REQUEST, {KEY: LEAF}, None) == "the certificate authority changed"
+    assert reissue_reason(REQUEST, {KEY: CERTIFICATE}, None) == "the certificate authority changed"
 
 
 def test_a_ca_must_be_able_to_sign() -> None:
@@ -79,9 +79,9 @@ def test_a_new_password_needs_new_keystores() -> None:
 
 
 def test_a_copy_follows_its_source() -> None:
-    copy_key = Key("Secret", "apps", "leaf")
+    copy_key = Key("Secret", "apps", "certificate")
     request = CopyRequest(copy_key, KEY, {"tls.crt": "tls.crt", "tls.key": "tls.key"})
-    source = replace(LEAF, digests={"tls.crt": "a", "ca.crt": "b"})
+    source = replace(CERTIFICATE, digests={"tls.crt": "a", "ca.crt": "b"})
     same = replace(source, keys=frozenset({"tls.crt", "tls.key"}))
     assert not copy_differs(request, {KEY: source, copy_key: same})
     assert copy_differs(request, {KEY: source})

@@ -37,7 +37,7 @@ def state(
     return ClusterState(cryostat(spec), settings=Settings(service_tls=on), snapshot=Snapshot(apis=apis))
 
 
-def leaf(state: ClusterState, suffix: str = "database-tls") -> Key:
+def certificate(state: ClusterState, suffix: str = "database-tls") -> Key:
     return Key("Secret", NAMESPACE, f"{NAME}-{suffix}")
 
 
@@ -82,7 +82,7 @@ def test_both_issuers_fill_the_same_secrets() -> None:
     assert tls_reason(built_in) == tls_reason(asked) == ("True", "AllCertificatesReady")
     assert names_of(built_in.plan, "Secret") == names_of(asked.plan, "Secret")
     by_order = {
-        key: order.keys for key, order in built_in.plan.requests.items() if isinstance(order, CertificateRequest)
+        key: request.keys for key, request in built_in.plan.requests.items() if isinstance(request, CertificateRequest)
     }
     assert {key: fact.keys for key, fact in asked.snapshot.certificates.items()} == by_order
 
@@ -101,7 +101,7 @@ def test_a_settled_instance_needs_no_writes() -> None:
 
 def test_an_owner_reference_that_cert_manager_set_stays() -> None:
     settled = state(True, apis=WITH).settle()
-    secret = leaf(settled)
+    secret = certificate(settled)
     [reference] = find(settled.plan, "Secret", secret.name)["metadata"]["ownerReferences"]
     theirs = {**reference, "blockOwnerDeletion": True}
     for present, expected in (([theirs], theirs), ([{**theirs, "uid": "former"}], reference), ([], reference)):
@@ -119,13 +119,13 @@ def with_uid(obj: Obj) -> Obj:
 def test_other_namespaces_get_copies_and_their_own_certificate() -> None:
     plan = state(targets=(NAMESPACE, "apps")).settle().plan
     agent = names.agent_certificate(NAMESPACE, NAME, "apps")
-    copies = {order.key: order for order in plan.requests.values() if isinstance(order, CopyRequest)}
+    copies = {request.key: request for request in plan.requests.values() if isinstance(request, CopyRequest)}
     assert {(key.namespace, key.name) for key in copies} == {("apps", CA.name), ("apps", agent)}
     assert dict(copies[Key("Secret", "apps", CA.name)].values) == {"tls.crt": "ca.crt"}
-    order = plan.requests[Key("Secret", NAMESPACE, agent)]
-    assert isinstance(order, CertificateRequest)
-    assert order.dns_names == (f"*.{names.agent_callback_service(NAMESPACE, NAME)}.apps.svc",)
-    assert order.rsa
+    request = plan.requests[Key("Secret", NAMESPACE, agent)]
+    assert isinstance(request, CertificateRequest)
+    assert request.dns_names == (f"*.{names.agent_callback_service(NAMESPACE, NAME)}.apps.svc",)
+    assert request.rsa
     assert find(plan, "Secret", agent, "apps")["metadata"]["labels"] == {
         constants.LABEL_NAME: NAME,
         constants.LABEL_NAMESPACE: NAMESPACE,
@@ -161,17 +161,17 @@ def test_a_terminating_target_namespace_blocks_nothing() -> None:
 # --- unsuitable certificates ---
 
 
-ORDER = CertificateRequest(leaf(state()), "cryostat-db", ("a", "b"), frozenset({"server auth"}), CA)
+REQUEST = CertificateRequest(certificate(state()), "cryostat-db", ("a", "b"), frozenset({"server auth"}), CA)
 
 
 def known(**changes: object) -> dict[Key, CertificateInfo]:
     authority = assumed_certificate(CertificateRequest(CA, "cryostat-ca"), {})
     snapshot = {CA: authority}
-    return {**snapshot, ORDER.key: replace(assumed_certificate(ORDER, snapshot), **changes)}  # type: ignore[arg-type]
+    return {**snapshot, REQUEST.key: replace(assumed_certificate(REQUEST, snapshot), **changes)}  # type: ignore[arg-type]
 
 
 def test_a_certificate_as_requested_is_not_changed() -> None:
-    assert reissue_reason(ORDER, known(), None) is None
+    assert reissue_reason(REQUEST, known(), None) is None
 
 
 @pytest.mark.parametrize(
@@ -189,36 +189,36 @@ def test_a_certificate_as_requested_is_not_changed() -> None:
     ],
 )
 def test_an_unsuitable_certificate_is_issued_again(changes: dict[str, object]) -> None:
-    assert reissue_reason(ORDER, known(**changes), None)
+    assert reissue_reason(REQUEST, known(**changes), None)
 
 
 def test_a_certificate_of_a_former_authority_serves_until_it_is_due() -> None:
     snapshot = known()
     both = snapshot[CA].trusted | {"successor"}
     snapshot[CA] = replace(snapshot[CA], key_id="successor", trusted=both)
-    assert reissue_reason(ORDER, snapshot, None)  # it must contain the successor for its readers
-    snapshot[ORDER.key] = replace(snapshot[ORDER.key], trusted=both)
-    assert reissue_reason(ORDER, snapshot, None) is None
+    assert reissue_reason(REQUEST, snapshot, None)  # it must contain the successor for its readers
+    snapshot[REQUEST.key] = replace(snapshot[REQUEST.key], trusted=both)
+    assert reissue_reason(REQUEST, snapshot, None) is None
 
 
 def test_keystores_follow_their_password() -> None:
-    order = replace(ORDER, password=(Key("Secret", NAMESPACE, "pass"), "p"), password_digest="new")
-    snapshot = {CA: known()[CA], ORDER.key: assumed_certificate(order, known())}
+    request = replace(REQUEST, password=(Key("Secret", NAMESPACE, "pass"), "p"), password_digest="new")
+    snapshot = {CA: known()[CA], REQUEST.key: assumed_certificate(request, known())}
     live: Obj = {"metadata": {"annotations": {constants.ANNOTATION_KEYSTORE_PASSWORD: "new"}}}
-    assert reissue_reason(order, snapshot, live) is None
-    assert reissue_reason(replace(order, password_digest="newer"), snapshot, live)
+    assert reissue_reason(request, snapshot, live) is None
+    assert reissue_reason(replace(request, password_digest="newer"), snapshot, live)
 
 
 def test_a_copy_is_compared_by_its_public_parts() -> None:
-    order = CopyRequest(
-        Key("Secret", "apps", "x"), ORDER.key, {name: name for name in ("tls.crt", "tls.key", "ca.crt")}
+    request = CopyRequest(
+        Key("Secret", "apps", "x"), REQUEST.key, {name: name for name in ("tls.crt", "tls.key", "ca.crt")}
     )
     snapshot = known()
-    snapshot[order.key] = assumed_certificate(order, snapshot)
-    assert not copy_differs(order, snapshot)
-    assert copy_differs(order, {**snapshot, order.key: replace(snapshot[order.key], key_matches=False)})
+    snapshot[request.key] = assumed_certificate(request, snapshot)
+    assert not copy_differs(request, snapshot)
+    assert copy_differs(request, {**snapshot, request.key: replace(snapshot[request.key], key_matches=False)})
     assert copy_differs(
-        order, {**snapshot, ORDER.key: replace(snapshot[ORDER.key], digests={"tls.crt": "new", "ca.crt": "x"})}
+        request, {**snapshot, REQUEST.key: replace(snapshot[REQUEST.key], digests={"tls.crt": "new", "ca.crt": "x"})}
     )
 
 
@@ -261,7 +261,7 @@ def hashes(plan: Plan) -> dict[str, str]:
 def test_a_renewed_certificate_restarts_only_what_cannot_reload_it(secret: str, restarted: set[str]) -> None:
     settled = state()
     settled.with_spec({"reportOptions": {"replicas": 1}}).settle()
-    before, key = hashes(settled.plan), leaf(settled, secret)
+    before, key = hashes(settled.plan), certificate(settled, secret)
     fact = settled.snapshot.certificates[key]
     settled.with_certificates({key: replace(fact, digests={**fact.digests, "tls.crt": "renewed"})})
     settled.with_data("Secret", key.name, *fact.keys, digest="renewed")
@@ -283,7 +283,7 @@ def test_another_authority_restarts_everything() -> None:
 def test_the_application_follows_when_the_database_runs() -> None:
     settled = state().settle()
     database = find(settled.plan, "Deployment", f"{NAME}-database")
-    key = leaf(settled)
+    key = certificate(settled)
     fact = settled.snapshot.certificates[key]
     live = {k: copy.deepcopy(o) for k, o in settled.snapshot.live.items()}
     settled.snapshot = replace(settled.snapshot, live=live)
@@ -335,7 +335,7 @@ def test_certificates_own_their_secrets_once_all_are_there() -> None:
     settled = state(True, apis=WITH).settle()
     secrets = [obj for key, obj in settled.plan.objects.items() if key in settled.snapshot.certificates]
     assert all(obj["metadata"].get("ownerReferences") for obj in secrets)
-    live = {key: obj for key, obj in settled.snapshot.live.items() if key != leaf(settled)}
+    live = {key: obj for key, obj in settled.snapshot.live.items() if key != certificate(settled)}
     settled.snapshot = replace(settled.snapshot, live=live)
     some = [obj for key, obj in settled.plan.objects.items() if key in settled.snapshot.certificates]
     assert len(some) == len(secrets) - 1
