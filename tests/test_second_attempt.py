@@ -45,11 +45,19 @@ def test_the_folders_exist() -> None:
 
 # The programs that `.ci/test` calls. The first run of pytest has the status FIRST, the second SECOND.
 PROGRAMS = {
-    ".venv/bin/python": 'case "$*" in *second_attempt) [ -z "$REPEATED" ] || echo "$REPEATED" ;; esac',
-    ".venv/bin/pytest": 'if [ -e first ]; then exit "$SECOND"; fi; touch first; exit "$FIRST"',
+    ".venv/bin/python": """case "$*" in
+*second_attempt) [ -z "$REPEATED" ] || echo "$REPEATED" ;;
+*console\\ --install)
+  [ -e installed ] || exit 1
+  [ -z "$CONSOLE" ] || { echo "$CONSOLE" >&2; exit 1; } ;;
+esac""",
+    ".venv/bin/pytest": """case "$*" in *--collect-only*) exit 0 ;; esac
+if [ -e first ]; then exit "$SECOND"; fi
+touch first
+exit "$FIRST\"""",
     ".venv/bin/cryostat-operator": "",
-    ".ci/programs": "",
-    "path/make": "",
+    ".ci/programs": "touch installed",
+    "path/make": 'exit "$LINT"',
 }
 
 
@@ -65,15 +73,33 @@ PROGRAMS = {
     ],
 )
 def test_the_status_of_a_whole_run(tmp_path: Path, first: int, repeated: str, second: int, expected: int) -> None:
+    run = _whole_run(tmp_path, FIRST=str(first), REPEATED=repeated, SECOND=str(second))
+    assert run.returncode == expected, run.stderr
+    assert (CLUSTER in run.stdout) == (expected == 0 != first)
+
+
+@pytest.mark.parametrize(
+    ("failing", "part"),
+    [({"LINT": "1"}, "style, types, layers"), ({"CONSOLE": "npm is not found"}, "console, bytecode of the tests")],
+)
+def test_no_test_runs_after_a_failed_part(tmp_path: Path, failing: dict[str, str], part: str) -> None:
+    """Also not after a failure of the preparation, which runs beside other parts."""
+    run = _whole_run(tmp_path, **failing)
+    assert run.returncode != 0
+    assert [line for line in run.stdout.splitlines() if line.startswith(part) and line.endswith("failed")]
+    assert not (tmp_path / "first").exists()
+    assert run.stderr.strip() == failing.get("CONSOLE", "")
+
+
+def _whole_run(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     for name, text in PROGRAMS.items():
         program = tmp_path / name
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(0o755)
-    variables = {"PATH": f"{tmp_path}/path:{os.environ['PATH']}", "REPEATED": repeated}
-    statuses = {"FIRST": str(first), "SECOND": str(second)}
-    run = subprocess.run(
-        ["bash", ROOT / ".ci/test"], cwd=tmp_path, env=variables | statuses, check=False, capture_output=True, text=True
-    )
-    assert run.returncode == expected, run.stderr
-    assert (CLUSTER in run.stdout) == (expected == 0 != first)
+    defaults = {"FIRST": "0", "REPEATED": "", "SECOND": "0", "LINT": "0", "CONSOLE": ""}
+    path = f"{tmp_path}/path:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", ROOT / ".ci/test"],
+        cwd=tmp_path, env={"PATH": path} | defaults | variables, check=False, capture_output=True, text=True,
+    )  # fmt: skip
