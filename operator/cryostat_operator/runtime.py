@@ -29,6 +29,9 @@ from .webhooks.manager import WebhookManager
 logger = logging.getLogger(__name__)
 
 LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing Cryostats
+# How often in succession a permission to list must be missing, and the seconds between two looks. An API server that
+# has just started refuses all requests until it has read the roles.
+REFUSED_LOOKS, LOOK_SECONDS = 10, 1.0
 
 
 class Operator:
@@ -47,6 +50,7 @@ class Operator:
         self._main_task: asyncio.Task[None] | None = None
         self._console_task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._leading = False
         self.ready = False
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.metrics = Metrics()
@@ -72,7 +76,7 @@ class Operator:
         self.server = HealthServer(self.metrics, self._unready_cause, lambda: self.observer.seconds_since_contact)
         self.election: LeaderElection | None = None  # None: this is the only replica
         if settings.leader_election and settings.namespace:
-            self.election = LeaderElection(self.client, settings.namespace, self._start_leading, self.queue.close)
+            self.election = LeaderElection(self.client, settings.namespace, self._start_leading, self._stop_leading)
         self.webhooks: WebhookManager | None = None
         if settings.webhooks:
             reader = CachedReader(self.client, self.observer, self.cryostats, lambda: self.ready)
@@ -133,12 +137,31 @@ class Operator:
     async def _run(self) -> None:
         """Start the watches, wait for the first lists, then take part in leader election."""
         await self._listed.read()  # first: the observer keeps whole objects only of Cryostats that exist
+        observing = asyncio.create_task(self._observe(), name="first lists")
+        await asyncio.gather(observing, self._lead(observing))
+
+    async def _observe(self) -> None:
+        """Start the watches, and wait for the first lists."""
         await self.observer.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_TIMEOUT):
                 await self._listed.wait_until_delivered()
         self.ready = True
         logger.info("Watching the cluster%s", " (OpenShift)" if self.observer.openshift else "")
+        if self._leading:  # to report that a list was refused
+            self._start_leading()
+
+    async def _lead(self, observing: asyncio.Task[None]) -> None:
+        """Take part in leader election after the first lists, or when one was refused: the leader reports that."""
+        refused = 0
+        while not observing.done() and refused < REFUSED_LOOKS:
+            await asyncio.wait({observing}, timeout=LOOK_SECONDS)
+            refused = refused + 1 if self.observer.refusal else 0
+        if observing.done() and observing.exception():
+            return
+        if not observing.done() and (refusal := self.observer.refusal):
+            text = "No Cryostat is reconciled, because a list was refused: %s. Apply the roles of the operator again"
+            logger.error(text, refusal.message)
         if self.election:
             await self.election.run()
         else:
@@ -146,13 +169,21 @@ class Operator:
 
     def _start_leading(self) -> None:
         """Begin a leadership term: enqueue every instance, because another replica may have changed anything."""
+        self._leading = True
         self.reconciler.reset()
         self._enqueue_all()
         for instance_key in self.observer.owned.instances():
             self.queue.enqueue(instance_key)  # its Cryostat may have been deleted in the meantime
         self.queue.open()
 
+    def _stop_leading(self) -> None:
+        """End a leadership term."""
+        self._leading = False
+        self.queue.close()
+
     async def _reconcile(self, instance_key: InstanceKey) -> Result:
+        if not self.ready:
+            return await self.reconciler.report_unobserved(instance_key, self.observer.refusal)
         return await self.reconciler(instance_key)
 
     def _may_write(self) -> bool:
@@ -163,6 +194,8 @@ class Operator:
 
     def _unready_cause(self) -> str:
         """Return why the process is not ready; empty if it is."""
+        if not self.ready and (refusal := self.observer.refusal):
+            return f"a list was refused: {refusal.message}. Apply the roles of the operator again"
         if not self.ready:
             return "the first lists of the cluster are not complete; see the log of this pod"
         if self.webhooks and not self.webhooks.serving:

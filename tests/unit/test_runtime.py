@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from cryostat_operator import runtime
 from cryostat_operator.api import constants
+from cryostat_operator.kube import reflector
 from cryostat_operator.kube.connection import Connection
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.kopf_import import kopf
@@ -33,6 +34,7 @@ class Reconciles:
 
     def __init__(self) -> None:
         self.keys: list[InstanceKey] = []
+        self.unobserved: list[tuple[InstanceKey, ApiError | None]] = []
         self.resets = 0
 
     def reset(self) -> None:
@@ -40,6 +42,10 @@ class Reconciles:
 
     async def __call__(self, instance_key: InstanceKey) -> Result:
         self.keys.append(instance_key)
+        return Result()
+
+    async def report_unobserved(self, instance_key: InstanceKey, refusal: ApiError | None) -> Result:
+        self.unobserved.append((instance_key, refusal))
         return Result()
 
 
@@ -188,6 +194,45 @@ async def test_only_the_leader_reconciles_and_the_lease_is_released(process: Cre
     made.operator.queue.enqueue(OTHER)
     await asyncio.sleep(0.01)
     assert made.reconciles.keys == [ONE]
+
+
+@pytest.mark.parametrize("election", [True, False])
+async def test_the_leader_reports_a_list_that_is_refused_and_reconciles_when_it_is_allowed(
+    process: Create, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, election: bool
+) -> None:
+    monkeypatch.setattr(runtime, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(reflector, "MAX_BACKOFF", 0.0)
+    made = process(leader_election=election, namespace="ops")
+    operator, denied = made.operator, ApiError(403, "Forbidden", "cannot list pods")
+    made.server.hook = lambda method, path, *_: denied if (method, path) == ("GET", "/api/v1/pods") else None
+    await operator.start()
+    operator.cryostats.handle_event("ADDED", made.server.add(ONE))
+    await until(lambda: made.reconciles.unobserved)
+    assert made.reconciles.unobserved[0] == (ONE, denied)
+    assert made.reconciles.keys == [], "the state of the cluster is not known"
+    assert operator._unready_cause() == "a list was refused: cannot list pods. Apply the roles of the operator again"
+    assert (
+        "No Cryostat is reconciled, because a list was refused: cannot list pods. Apply the roles of the operator again"
+    ) in caplog.messages
+    made.server.hook = None
+    await until(lambda: made.reconciles.keys)
+    assert operator._unready_cause() == ""
+    await operator.stop()
+
+
+async def test_a_replica_that_does_not_lead_reports_no_list_that_is_refused(
+    process: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "LOOK_SECONDS", 0.0)
+    made = process(leader_election=True, namespace="ops")
+    made.server.put(LEASE, {"spec": {"holderIdentity": "other", "leaseDurationSeconds": 15}})
+    denied = ApiError(403, "Forbidden", "cannot list pods")
+    made.server.hook = lambda method, path, *_: denied if (method, path) == ("GET", "/api/v1/pods") else None
+    await made.operator.start()
+    made.operator.cryostats.handle_event("ADDED", made.server.add(ONE))
+    await until(lambda: ("GET", LEASE) in made.server.requests)
+    assert (made.reconciles.unobserved, made.server.writes) == ([], [])
+    await made.operator.stop()
 
 
 async def test_a_failed_background_task_is_passed_on(process: Create, monkeypatch: pytest.MonkeyPatch) -> None:

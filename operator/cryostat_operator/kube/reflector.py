@@ -81,7 +81,12 @@ class Source:
 
 
 class Reflector:
-    """Lists and watches one resource until it is cancelled. `synced` is set after the first complete list."""
+    """Lists and watches one resource until it is cancelled.
+
+    Attributes:
+        synced: set after the first complete list.
+        refusal: the answer to the last request if the permission for it is missing, else None.
+    """
 
     def __init__(self, client: Client, source: Source, store: Store) -> None:
         self._client = client
@@ -89,6 +94,7 @@ class Reflector:
         self._store = store
         self._last_contact = time.monotonic()
         self.synced = asyncio.Event()
+        self.refusal: ApiError | None = None
 
     @property
     def seconds_since_contact(self) -> float:
@@ -108,6 +114,7 @@ class Reflector:
                 version = await self._list()
                 await self._watch(version)
             except ApiError as error:
+                self.refusal = error if error.status == 403 else None
                 if error.status == 403 and self._source.ends_if_forbidden:
                     raise
                 if error.status == 404:
@@ -144,6 +151,7 @@ class Reflector:
             params = {**params, "continue": metadata["continue"]}
         self._store.end_list()
         self.synced.set()
+        self.refusal = None
         return str(metadata["resourceVersion"])
 
     async def _watch(self, version: str) -> None:

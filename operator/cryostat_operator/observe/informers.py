@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..api import constants
 from ..kube.client import Client
 from ..kube.discovery import DEFINITIONS, Discovery
+from ..kube.errors import ApiError
 from ..kube.reflector import NamespacedStore, Reflector, Source, Store
 from ..plan.model.kinds import KINDS, collection_path
 from .api_server import ApiServerEndpoints
@@ -112,6 +113,12 @@ class Informers:
         """
         required = [r for name, (r, _) in self._reflectors.items() if not _is_optional(name)]
         return max((reflector.seconds_since_contact for reflector in required), default=0.0)
+
+    @property
+    def refusal(self) -> ApiError | None:
+        """Why the first list of a required resource is not complete, if the permission for it is missing; else None."""
+        required = [r for name, (r, _) in self._reflectors.items() if not _is_optional(name)]
+        return next((each.refusal for each in required if each.refusal and not each.synced.is_set()), None)
 
     async def _on_discovery(self, added: frozenset[str], removed: frozenset[str]) -> None:
         """Watch the added kinds but those on demand, and drop the objects of the removed ones."""

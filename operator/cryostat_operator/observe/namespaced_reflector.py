@@ -15,8 +15,10 @@ class NamespacedReflector:
     """Lists and watches one resource in each chosen namespace. It has the interface of a `Reflector`.
 
     A namespace in which the operator may not list the resource counts as listed. It is watched once the permission is
-    granted.
+    granted. So there is never a `refusal`.
     """
+
+    refusal: ApiError | None = None
 
     def __init__(
         self, client: Client, source: Source, store: NamespacedStore, namespaces: ChosenNamespaces, *, required: bool

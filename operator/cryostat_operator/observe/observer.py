@@ -12,6 +12,7 @@ from ..api import backup_schedule
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
+from ..kube.errors import ApiError
 from ..plan.diff.ownership import ownership_of
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
@@ -115,6 +116,11 @@ class Observer:
     def platform_known(self) -> bool:
         """Whether `openshift` is known: the first discovery of APIs is complete."""
         return self._force_openshift or bool(self._informers.discovery.served)
+
+    @property
+    def refusal(self) -> ApiError | None:
+        """Why `start` does not return, if the operator lacks a permission to list; else None."""
+        return self._informers.refusal
 
     @property
     def seconds_since_contact(self) -> float:

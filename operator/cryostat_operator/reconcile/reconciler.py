@@ -8,6 +8,7 @@ from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..api.validation import read_cryostat
 from ..kube.client import Client
+from ..kube.errors import ApiError
 from ..logs import log_context
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
@@ -34,6 +35,7 @@ from .unserved import unserved
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected
+UNOBSERVED_SECONDS = 5.0  # until the lists of the cluster may be complete
 
 
 class Reconciler:
@@ -78,6 +80,16 @@ class Reconciler:
                 raise
         self._metrics.reconciles.labels("retry" if result.failed else "ok").inc()
         return result
+
+    async def report_unobserved(self, instance_key: InstanceKey, refusal: ApiError | None) -> Result:
+        """Report why nothing is known about an instance: the operator has not listed the objects of the cluster.
+
+        Args:
+            refusal: the missing permission; None if the lists are not complete for another reason.
+        """
+        if refusal is None:
+            return Result(requeue_after=UNOBSERVED_SECONDS)
+        return await self._failures.handle(instance_key, refusal)
 
     async def _reconcile_or_report(self, instance_key: InstanceKey) -> Result:
         try:

@@ -16,7 +16,7 @@ from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.snapshot import ContentSummary
-from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, Reconciler
+from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, UNOBSERVED_SECONDS, Reconciler
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster, FakeObserver, refuse
@@ -233,3 +233,16 @@ def test_the_instance_is_reconciled_when_a_certificate_is_due(
     observer = cast(FakeObserver, reconciler._observer)
     observer.renewal, observer.expiry = renewal, expiry
     assert reconciler._recheck_after(cast(Instance, SimpleNamespace(key=INSTANCE, tls_issuer=issuer))) == expected
+
+
+async def test_a_list_that_is_refused_is_reported_in_the_status(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    assert await reconciler.report_unobserved(INSTANCE, None) == Result(requeue_after=UNOBSERVED_SECONDS)
+    assert cluster.condition("Ready") == {}
+    denied = ApiError(403, "Forbidden", 'User "o" cannot list resource "pods" in API group ""')
+    for _ in range(2):
+        assert await reconciler.report_unobserved(INSTANCE, denied) == Result(failed=True)
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Forbidden")
+    assert "Apply the roles of the operator again" in ready["message"]
+    assert [reason for reason, _ in cluster.events()] == ["Forbidden"]

@@ -28,7 +28,7 @@ _NOISE = (
     ),  # repeats the words before it
     re.compile(r"^The certificate request has failed to complete and will be retried: "),
     re.compile(r": unknown$"),  # of a gRPC error of containerd
-    re.compile(r'^[\w.-]+ "[^"]*" is (forbidden|invalid): '),
+    re.compile(r'^[\w.-]+( "[^"]*")? is (forbidden|invalid): '),
     re.compile(r' \(pod: "[^"]*"(, container: [^)]*)?\)'),
     re.compile(r"\.? ?preemption: .*$"),
     re.compile(r"\.? ?no new claims to deallocate,?"),
