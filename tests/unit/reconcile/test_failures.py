@@ -72,7 +72,7 @@ async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) ->
     old = {"type": "Exposed", "status": "True", "reason": "AddressAssigned", "message": "", "lastTransitionTime": "t"}
     cluster.server.put(CRYOSTAT_PATH, {**body, "status": {"conditions": [old]}})
     cluster.cryostats.handle_event("MODIFIED", cluster.live_cryostat())
-    clock = Clock()
+    clock = Clock(0.0)
     failures = Failures(cluster.cryostats, cluster.status, clock)
     broken = ApiUnavailable(500, "500", "unable to transform key")
     await failures.handle(INSTANCE, broken)
@@ -103,7 +103,7 @@ async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) ->
 
 async def test_the_first_refusal_after_an_outage_is_not_reported(cluster: Cluster) -> None:
     cluster.cryostat()
-    clock = Clock()
+    clock = Clock(0.0)
     failures = Failures(cluster.cryostats, cluster.status, clock)
     await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting"))
     clock.now = 2 * LASTING_SECONDS
@@ -116,11 +116,11 @@ async def test_the_first_refusal_after_an_outage_is_not_reported(cluster: Cluste
 async def test_a_refusal_after_another_failure_is_the_first_one(cluster: Cluster) -> None:
     """In between the API server answered, so the refusals have not lasted."""
     cluster.cryostat()
-    clock = Clock()
+    clock = Clock(0.0)
     failures = Failures(cluster.cryostats, cluster.status, clock)
     await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting"))
     await failures.handle(INSTANCE, InvalidCryostatError(["spec.x: wrong"]))
-    clock.now = 2 * LASTING_SECONDS
+    clock.now += 2 * LASTING_SECONDS
     await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting"))
     assert cluster.condition("Ready")["reason"] == "InvalidSpec"
 

@@ -197,7 +197,7 @@ async def test_an_immutable_secret_that_lacks_values_is_replaced_by_a_new_one(cl
 
 @pytest.mark.parametrize("lost", ["POST", "DELETE"])
 async def test_the_values_of_a_recreated_secret_survive_a_failure(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, lost: str
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: str
 ) -> None:
     """While it does not exist, only this operator has them."""
     monkeypatch.setattr(writer, "RECREATE_DELAYS", (0.0, 0.0))
@@ -217,6 +217,9 @@ async def test_the_values_of_a_recreated_secret_survive_a_failure(
     stored = cluster.server.find(SECRET)
     assert stored
     assert stored["data"] == {"a": base64_of("kept"), "b": base64_of("new")}
+    assert caplog.messages == [
+        f"{SECRET} cannot be created again, retrying in 0.0 s: {cause}" for cause in ("down", "exceeded quota")
+    ]
 
 
 async def test_an_immutable_secret_that_is_not_deleted_is_an_error(cluster: Cluster) -> None:
