@@ -14,7 +14,15 @@ from .inspect import commands
 
 
 class Commands(click.Group):
-    """All commands. They end with one sentence if the standard output cannot be written, for example on a full disk."""
+    """All commands. They end with one sentence and exit status 2 after Ctrl-C, or if the output cannot be written."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Its exit status after Ctrl-C must not look like an answer, such as 1 of `diff`."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):  # click raises the second one at a prompt
+            click.echo(err=True)
+            commands.fail("The command was interrupted and did not finish.")
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command of the arguments."""

@@ -69,6 +69,8 @@ def status(
     try:
         ready = run_with_client(context, show)
     except KeyboardInterrupt:
+        if not watch:
+            raise
         ready = True
     sys.exit(READY if ready else NOT_READY)
 

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from cryostat_operator.api import constants
 from cryostat_operator.cli import main
 from cryostat_operator.inspect import login
 from cryostat_operator.kube.errors import ApiUnavailable, LoginError
@@ -99,6 +101,35 @@ def test_watching_ends_with_ctrl_c(server: ApiServer, monkeypatch: pytest.Monkey
     assert result.exit_code == 0
     assert result.stdout.count("Cryostat here/sample  Ready") == 1
     assert result.stdout.count("Cryostat here/sample  Not ready") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["must-gather", "-f", "x"], ["diff", "-"], ["backup", "sample", "--to", "x"]]
+)
+def test_an_interrupted_command_does_not_look_like_an_answer(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Exit status 0 of `status` means ready, and 1 of `diff` means changes."""
+
+    async def interrupted(context: str | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cryostat_operator.inspect.login.log_in", interrupted)
+    environment = {"CRYOSTAT_BACKUP_PASSPHRASE": "a long passphrase"}
+    file = yaml.safe_dump({"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "x"}})
+    result = CliRunner().invoke(main, arguments, input=file, env=environment)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "\nError: The command was interrupted and did not finish.\n"
+
+
+def test_an_interrupted_prompt_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr("cryostat_operator.backup.backup_commands.read_passphrase", interrupted)
+    result = CliRunner().invoke(main, ["backup", "sample", "--to", "x"])
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: The command was interrupted and did not finish.\n")
 
 
 def test_kopf_is_not_imported() -> None:
