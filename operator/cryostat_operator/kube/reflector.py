@@ -155,13 +155,18 @@ class Reflector:
         return str(metadata["resourceVersion"])
 
     async def _watch(self, version: str) -> None:
-        """Watch from a resource version, with a new connection when the server ends one. Ends only by an exception."""
+        """Watch from a resource version, with a new connection when the server ends one. Ends only by an exception.
+
+        If a server or proxy ends each connection soon and without an event, the next ones follow with backoff.
+        """
+        delay = MIN_BACKOFF
         accept = accept_metadata("PartialObjectMetadata") if self._source.metadata_only else "application/json"
         while True:
             params = {"resourceVersion": version, **self._selector()}
+            opened, is_empty = time.monotonic(), True
             async with self._client.watch(self._source.path, params, accept) as events:
                 async for event in events:
-                    self._last_contact = time.monotonic()
+                    self._last_contact, is_empty = time.monotonic(), False
                     obj = event["object"]
                     if event["type"] == "ERROR":
                         raise error_from_status(int(obj.get("code") or 500), obj)
@@ -170,7 +175,9 @@ class Reflector:
                         self._deliver(self._store.remove, obj)
                     elif event["type"] != "BOOKMARK":
                         self._upsert(obj)
-                await asyncio.sleep(MIN_BACKOFF)
+            ended_soon = is_empty and time.monotonic() - opened < STABLE_SECONDS
+            await asyncio.sleep(delay if ended_soon else MIN_BACKOFF)
+            delay = min(delay * 2, MAX_BACKOFF) if ended_soon else MIN_BACKOFF
 
     def _upsert(self, obj: Obj) -> None:
         self._deliver(self._store.upsert, obj)

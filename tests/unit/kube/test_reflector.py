@@ -167,6 +167,26 @@ async def test_a_resource_that_is_not_served_is_retried_soon_and_later_only_once
     assert delays[10:12] == ["60.0", "60.0"]
 
 
+async def test_watches_that_end_without_an_event_are_opened_with_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that ends them at once must not cause ten requests per second for each resource."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(reflector_module, "MIN_BACKOFF", 0.1)
+    monkeypatch.setattr(reflector_module, "asyncio", SimpleNamespace(sleep=sleep, Event=asyncio.Event))
+    monkeypatch.setattr(reflector_module, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    server, store = Collection(), RecordingStore()
+    server.events = [[] for _ in range(8)] + [[{"type": "ADDED", "object": obj("a", 8)}], []]
+    async with running(server, store):
+        await until(lambda: len(server.watched) == 11)
+    assert slept[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert slept[8:] == [0.1, 0.1]
+    assert server.watched[-3:] == ["7", "8", "8"]
+
+
 class Failing(Reflector):
     """Its resource is not served twelve times. Then each watch lasts for some seconds and fails."""
 
