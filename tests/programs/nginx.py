@@ -17,7 +17,7 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import Key
 from tests.cluster.processes import Child, free_ports, listening
-from tests.programs.pod import Container, Data, planned, secrets
+from tests.programs.pod import IPV6_API_SERVER, Container, Data, planned, secrets
 from tests.unit.cluster_state import NAME, NAMESPACE
 
 INSTALLED = shutil.which("nginx")
@@ -72,7 +72,7 @@ def application() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, application: int) -> Iterator[Container]:
-    plan = planned()
+    plan = planned(api_server=IPV6_API_SERVER)
     with running(plan, secrets(plan), tmp_path_factory.mktemp("nginx"), application) as container:
         yield container
 

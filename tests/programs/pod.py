@@ -26,10 +26,15 @@ from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find
 Data = dict[str, bytes]
 WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kind.optional)
 
+IPV6_API_SERVER = "fd00:10:96::1"  # in a cluster with IPv6
 
-def planned(spec: Obj | None = None, *, openshift: bool = False, namespace: str = NAMESPACE) -> Plan:
-    """The plan of an instance with certificates of the operator's CA."""
-    settings, snapshot = Settings(service_tls=True), Snapshot(apis=WITHOUT_CERT_MANAGER)
+
+def planned(
+    spec: Obj | None = None, *, openshift: bool = False, namespace: str = NAMESPACE, api_server: str = "10.96.0.1"
+) -> Plan:
+    """The plan of an instance with certificates of the operator's CA. `api_server` is the address of its Service."""
+    settings = Settings(service_tls=True, api_server_service=(api_server, 443))
+    snapshot = Snapshot(apis=WITHOUT_CERT_MANAGER)
     state = ClusterState(cryostat(spec, namespace=namespace), openshift, settings=settings, snapshot=snapshot)
     return state.settle().plan
 

@@ -15,7 +15,7 @@ import pytest
 from cryostat_operator.plan.model import names
 from tests.cluster.processes import Child, free_ports
 from tests.programs.nginx import AGENT, HOST, INSTALLED, command, container_of
-from tests.programs.pod import planned, secrets
+from tests.programs.pod import IPV6_API_SERVER, planned, secrets
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace of its own needs root"),
@@ -72,7 +72,7 @@ def output(*command: str | Path) -> str:
 @pytest.mark.parametrize("openshift", [False, True])
 def test_requests_reach_the_application(inside: Sequence[str], tmp_path: Path, openshift: bool) -> None:
     """Requests of agents, and on OpenShift those of users, too."""
-    plan = planned(openshift=openshift)
+    plan = planned(openshift=openshift, api_server=IPV6_API_SERVER)
     with ExitStack() as stack:
         [application] = free_ports(1)
         container = container_of(plan, secrets(plan), tmp_path, application)
@@ -93,7 +93,7 @@ def test_requests_reach_the_application(inside: Sequence[str], tmp_path: Path, o
 
 def test_no_token_is_logged_in_a_pod_without_ipv6(inside_ipv4: Sequence[str], tmp_path: Path) -> None:
     """The application does not run, and the pod has no address ::1 for the second attempt."""
-    plan = planned()
+    plan = planned(api_server=IPV6_API_SERVER)
     container = container_of(plan, secrets(plan), tmp_path, free_ports(1)[0])
     certificate = tmp_path / "agent.pem"
     certificate.write_bytes(container.secret(AGENT)["tls.crt"] + container.secret(AGENT)["tls.key"])

@@ -64,6 +64,7 @@ def config_map(instance: Instance) -> Obj:
         application_port=names.PORT_APPLICATION,
         port=names.PORT_AGENT_GATEWAY,
         health_port=names.PORT_AGENT_GATEWAY_HEALTH,
+        ipv6=_has_ipv6(instance),
         tls=_tls_directory(instance) if instance.tls else None,
         directory=CONFIG_DIRECTORY,
         ciphers=CIPHERS,
@@ -81,6 +82,15 @@ def config_map(instance: Instance) -> Obj:
     if instance.tls:
         data["dhparam.pem"] = text.render("dhparam.pem.j2").rstrip("\n")
     return builders.owned(instance, "ConfigMap", config_name(instance)) | {"data": data}
+
+
+def _has_ipv6(instance: Instance) -> bool:
+    """Return whether the API server has an IPv6 address, as its Service and the pods of its cluster then have, too.
+
+    nginx does not start with an IPv6 address on a node whose kernel has no IPv6.
+    """
+    service = instance.settings.api_server_service
+    return any(":" in address for address in (*instance.snapshot.api_server, *(service[:1] if service else ())))
 
 
 def config_name(instance: Instance) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+
+import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.components import agent_gateway
 from cryostat_operator.plan.model import names
-from tests.unit.cluster_state import NAME, NAMESPACE, changes, find, names_of, settled
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, names_of, settled
 
 NOT_PRUNED = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
@@ -106,6 +111,32 @@ def test_the_log_has_no_queries_and_no_headers_but_the_agents_name() -> None:
     for leak in ("$request ", '$request"', "$request_uri", "$args", "$http_referer", "$http_x"):
         assert leak not in log_format
     assert "    error_log stderr alert;\n" in text
+
+
+@pytest.mark.parametrize(
+    ("servers", "service", "expected"),
+    [
+        (("10.0.0.1",), "10.96.0.1", False),
+        ((), "10.96.0.1", False),
+        ((), None, False),
+        (("fd00::1",), "fd00:96::1", True),
+        (("10.0.0.1", "fd00::1"), "10.96.0.1", True),
+        ((), "fd00:96::1", True),
+    ],
+)
+@pytest.mark.parametrize("openshift", [False, True])
+@pytest.mark.parametrize("tls", [False, True])
+def test_ipv6_addresses_are_used_if_the_api_server_has_one(
+    servers: tuple[str, ...], service: str | None, expected: bool, openshift: bool, tls: bool
+) -> None:
+    """A kernel that has no IPv6 refuses a socket of this family, and nginx then does not start."""
+    settings = Settings(service_tls=tls, api_server_service=(service, 443) if service else None)
+    state = ClusterState(cryostat(), openshift, settings=settings)
+    state.snapshot = replace(state.snapshot, api_server=servers)
+    config = agent_gateway.config_map(state.instance)["data"]["nginx.conf"]
+    assert (config.count("listen [::]:") == 2) == expected
+    assert ("[::" in config) == expected
+    assert config.count("listen ") - config.count("listen [") == 2 + openshift
 
 
 def test_only_on_openshift_users_pass_through_the_gateway() -> None:
