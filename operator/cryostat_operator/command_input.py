@@ -63,13 +63,16 @@ def cryostat_in_file(file: Any, namespace: str | None) -> Cryostat:
         ClickException: the file is not YAML, does not contain exactly one Cryostat, or the Cryostat is not valid.
     """
     from .api.documents import DocumentError, cryostat_in
-    from .api.validation import InvalidCryostatError, read_cryostat
+    from .api.validation import InvalidCryostatError, read_cryostat, unknown_fields
 
     try:
-        document = cryostat_in(text_of(file), namespace or "default")
-        return read_cryostat({"spec": {}, **document})
+        document = {"spec": {}, **cryostat_in(text_of(file), namespace or "default")}
+        cryostat = read_cryostat(document)
     except DocumentError as error:
         raise click.ClickException(f"{file.name} {error}") from None
     except InvalidCryostatError as error:
         problems = "".join(f"\n  {problem}" for problem in error.problems)
         raise click.ClickException(f"{file.name}: the Cryostat is not valid:{problems}") from None
+    for field in unknown_fields(document, cryostat):
+        click.echo(f"warning: {file.name}: the field {field} does not exist and is ignored.", err=True)
+    return cryostat

@@ -42,6 +42,18 @@ def test_render_prints_objects() -> None:
     result = invoke("render", "-", text=CRYOSTAT)
     assert result.exit_code == 0
     assert "kind: Deployment" in result.stdout
+    assert "warning" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["render", "diff"])
+def test_fields_that_do_not_exist_are_named(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The API server refuses them. `kubectl apply` without validation drops them."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    spec = "spec: {reportOption: {}, jmxCredential: 1, targetNamespaces: [a], storageOptions: {database: {pcv: {}}}}"
+    result = invoke(command, "-", text=CRYOSTAT.replace("spec: {}", spec))
+    for field in ("reportOption", "jmxCredential", "storageOptions.database.pcv"):
+        assert f"warning: <stdin>: the field spec.{field} does not exist and is ignored.\n" in result.stderr
+    assert result.stderr.count("warning:") == 3
 
 
 @pytest.mark.parametrize(

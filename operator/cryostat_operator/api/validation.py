@@ -43,6 +43,28 @@ def read_cryostat(obj: Any) -> Cryostat:
     return read_cryostat({key: value for key, value in obj.items() if key != "status"})
 
 
+def unknown_fields(obj: Any, cryostat: Cryostat) -> list[str]:
+    """Return the paths of the fields of a spec that the schema does not have, for example `spec.reportOption`.
+
+    Args:
+        obj: what `read_cryostat` read.
+        cryostat: what it returned.
+    """
+    return _missing(obj.get("spec"), cryostat.spec.model_dump(by_alias=True, exclude_unset=True), "spec")
+
+
+def _missing(given: Any, read: Any, path: str) -> list[str]:
+    if isinstance(given, list) and isinstance(read, list):
+        pairs = enumerate(zip(given, read, strict=False))
+        return [found for index, (a, b) in pairs for found in _missing(a, b, f"{path}[{index}]")]
+    if not isinstance(given, dict) or not isinstance(read, dict):
+        return []
+    unknown = [f"{path}.{key}" for key in given if key not in read]
+    return unknown + [
+        found for key in given if key in read for found in _missing(given[key], read[key], f"{path}.{key}")
+    ]
+
+
 def validation_problems(error: ValidationError, ignore: tuple[str, ...] = ()) -> list[str]:
     """Return one line per invalid field: its path and the reason. The values themselves are not included.
 

@@ -9,7 +9,7 @@ import pytest
 
 from cryostat_operator.api.base import Model
 from cryostat_operator.api.v1beta2 import Cryostat, CryostatSpec
-from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
+from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat, unknown_fields
 from tests.unit.api.cases import BAD_NAMES, CASES, GOOD_NAMES
 from tests.unit.api.cryostats import INPUTS, SAMPLES, cryostat, cryostats
 
@@ -23,13 +23,21 @@ def test_every_field_of_a_spec_is_read(path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.path}: {c.says}")
 def test_good_values_are_read_and_bad_ones_refused(case: Any) -> None:
     for value in case.good:
-        read_cryostat(cryostat(case.spec(value)))
+        obj = cryostat(case.spec(value))
+        assert unknown_fields(obj, read_cryostat(obj)) == []
     if not case.server_only:
         for value in case.bad:
             with pytest.raises(InvalidCryostatError) as caught:
                 read_cryostat(cryostat(case.spec(value)))
             expected = ".".join(filter(None, ["spec", case.path]))
             assert all(problem.startswith(expected) for problem in caught.value.problems)
+
+
+def test_unknown_fields_are_named_with_their_path() -> None:
+    secrets = [{"secretName": "a"}, {"secretName": "b", "secretNam": "b", "certificateKey": None}]
+    obj = cryostat({"trustedCertSecrets": secrets, "reportOptions": None, "operandMetadata": {}, "a": 1})
+    assert unknown_fields(obj, read_cryostat(obj)) == ["spec.a", "spec.trustedCertSecrets[1].secretNam"]
+    assert unknown_fields({"spec": None}, read_cryostat({})) == []
 
 
 def test_names() -> None:
