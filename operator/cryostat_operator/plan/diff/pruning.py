@@ -1,7 +1,7 @@
 """Decides whether an object may be deleted when it is no longer desired.
 
-`plan_diff` deletes such objects of a Cryostat that exists, unless they are blocked by a problem of the plan. `teardown`
-deletes objects without an owner reference before their Cryostat is deleted.
+While a Cryostat exists, `plan_diff` deletes these objects, unless a problem of the plan blocks them. Before a Cryostat
+is deleted, `teardown` deletes its objects that have no owner reference.
 """
 
 from __future__ import annotations
