@@ -11,7 +11,7 @@ from ..model.problems import PodFailure
 from ..model.reasons import Reason
 from ..model.times import seconds
 from . import container_remedies, image_remedies, missing_references
-from .container_options import image_variables, resource_field
+from .container_options import external_storage, image_variables, resource_field
 from .container_remedies import ContainerFacts
 
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -112,7 +112,8 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     cause += f' (last message: "{own_quotes}")' if quote else ""
     facts, log = _facts(pod, name), log_command(pod, name)
     remedy = container_remedies.remedy_of_end(code, quote, facts, log) if facts else ""
-    return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy or capitalized(log), name)
+    remedy = remedy or f"{capitalized(log)}{external_storage(pod, _spec(pod, kind, name))}"
+    return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy, name)
 
 
 def _out_of_memory(pod: Obj, kind: str, name: str) -> PodFailure:
@@ -162,6 +163,7 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         remedy = capitalized(log)
         if name == pod["metadata"]["labels"].get("app"):
             remedy = f"If a NetworkPolicy denies egress to database or object storage, allow it; otherwise {log}"
+            remedy += external_storage(pod, spec)
         yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, transient=True)
 
 

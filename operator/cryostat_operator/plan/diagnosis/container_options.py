@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from ...images import IMAGES
@@ -28,6 +29,7 @@ _CONTAINERS = {
     "-storage": _Container(("storage",), "resources.objectStorageResources"),
     "-reports": _Container(("reports",), "reportOptions.resources"),
 }
+STORAGE_URL = "QUARKUS_S3_ENDPOINT_OVERRIDE"  # the variable with the URL of the object storage
 _ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
 
 
@@ -50,3 +52,19 @@ def image_variables(pod: Obj, container: str) -> str:
     """Return the operator's variables for the image of a container; empty for one that an admission added."""
     app = pod["metadata"]["labels"].get("app", "")
     return enumeration([IMAGES[image][0] for image in _container(app, container).images], "or")
+
+
+def external_storage(pod: Obj, container: Obj) -> str:
+    """Return the end of a sentence about a container that uses an external S3 service; empty for any other one.
+
+    Args:
+        container: its part of the pod's spec.
+    """
+    found = (each.get("value") for each in container.get("env") or () if each["name"] == STORAGE_URL)
+    url = next((each for each in found if each), "")
+    own = re.compile(rf"https?://{re.escape(pod['metadata']['labels'].get('app', ''))}-storage[.:]")
+    if not url or own.match(url):
+        return ""
+    place = url.rpartition("@")[2].removeprefix("https://").removeprefix("http://")
+    checks = "check spec.objectStorageOptions, the keys in its Secret and the network"
+    return f"; if it cannot use the object storage {place}, {checks}"

@@ -19,6 +19,19 @@ _FULL = re.compile(r"(?i)no space left on device|disk quota exceeded")
 _READ_ONLY = re.compile(r"(?i)read-only file system")
 _DENIED = re.compile(r"(?i)permission denied|operation not permitted")
 _WRONG_PROGRAM_CODE = 255  # runc ends with it if the kernel cannot execute the program
+# What the node keeps from starting a container, and the remedy.
+_OF_THE_NODE = (
+    (re.compile(r"seccomp profile"), "Copy the profile to {node}, or correct seccompProfile in {security}"),
+    (
+        re.compile(r"context deadline exceeded|DeadlineExceeded|name is reserved|is reserved for"),
+        "Check the container runtime and the disk of {node}, which are too slow, or restart the node",
+    ),
+    (
+        re.compile(r"fork: resource temporarily unavailable|pids limit"),
+        "End processes on {node}, or raise its limit of process IDs",
+    ),
+    (_FULL, "Free disk space on {node}"),
+)
 
 
 class ContainerFacts(NamedTuple):
@@ -52,6 +65,9 @@ def remedy_of_start(quote: str, container: ContainerFacts) -> str:
         return f"Set runAsUser in {container.security} to a number other than 0, or use an image with such a user"
     if _PLATFORM.search(quote):
         return _other_image(container)
+    for pattern, remedy in _OF_THE_NODE:
+        if pattern.search(quote):
+            return remedy.format(node=f"node {container.node}", security=container.security)
     if _PROGRAM.search(quote):
         return f"Set {container.image} of the operator to an image of this release"
     return "Create or correct what the message names; the kubelet tries again by itself"

@@ -45,6 +45,16 @@ def _remedy(pod: Obj, quote: str, node: str) -> str:
     if "ephemeral" in quote:
         field = "spec.reportOptions.resources" if component == "reports" else "spec.resources"
         return f"Raise limits.ephemeral-storage in {field}"
+    options = "spec.reportOptions" if component == "reports" else "spec"
+    where = f"node {node}" if node else "the node"
+    if "Preempted" in quote:
+        return "Add a node, so that pods with a higher priority leave room for this one"
+    if "shutdown" in quote or "shutting down" in quote:
+        return f"Start {where} again, or add one: the next pod then runs there"
+    if "NodeAffinity" in quote:
+        return f"Restore the labels of {where}, or correct {options}.schedulingOptions"
+    if "OS field" in quote:
+        return f"Set kubernetes.io/os: linux in {options}.schedulingOptions.nodeSelector"
     return "Remove this cause; Kubernetes creates the next pod by itself"
 
 

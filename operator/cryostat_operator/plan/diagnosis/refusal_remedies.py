@@ -13,6 +13,7 @@ from . import policy_remedies, quota_remedies
 
 _PRIORITY_CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
 _NODE_SELECTOR = re.compile(r"node label selector conflicts with its namespace")
+_TOLERATIONS = re.compile(r"pod tolerations .*conflict with its namespace whitelist")
 _ACCOUNT = re.compile(r"error looking up service account")
 _PERMISSIONS = re.compile(
     r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion'
@@ -49,6 +50,11 @@ def _priority_class(match: re.Match[str], refused: RefusedObject) -> str:
 def _node_selector(match: re.Match[str], refused: RefusedObject) -> str:
     keys = "openshift.io/node-selector or scheduler.alpha.kubernetes.io/node-selector"
     return f"Correct {refused.scheduling}.nodeSelector, or the annotation {keys} of namespace {refused.namespace}"
+
+
+def _tolerations(match: re.Match[str], refused: RefusedObject) -> str:
+    key = "scheduler.alpha.kubernetes.io/tolerationsWhitelist"
+    return f"Correct {refused.scheduling}.tolerations, or the annotation {key} of namespace {refused.namespace}"
 
 
 def _terminating(match: re.Match[str], refused: RefusedObject) -> str:
@@ -89,6 +95,7 @@ _RULES = (
     *policy_remedies.POD_RULES,
     (_PRIORITY_CLASS, _priority_class),
     (_NODE_SELECTOR, _node_selector),
+    (_TOLERATIONS, _tolerations),
     (_RUNTIME_CLASS, _runtime_class),
     (_TERMINATING, _terminating),
     (_ETCD_FULL, _etcd_full),
