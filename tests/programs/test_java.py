@@ -34,7 +34,17 @@ def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, pas
         (classes / name).write_bytes(data[name])
     port = str(gateway.ports[names.PORT_AGENT_GATEWAY])
     stores = [classes / "keystore.p12", classes / "truststore.p12"]
-    command: list[str | Path] = ["java", "-cp", classes, "Handshake", nginx.HOST, port, *stores, password]
+    command: list[str | Path] = [
+        "java",
+        *jvm.FAST_START,
+        "-cp",
+        classes,
+        "Handshake",
+        nginx.HOST,
+        port,
+        *stores,
+        password,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout.strip() or done.stderr
 
@@ -55,7 +65,8 @@ def test_a_server_and_a_client_use_the_keystore_and_the_truststore(classes: Path
 
 def test_a_jvm_accepts_connections_to_ipv6_addresses(classes: Path) -> None:
     """The report generators are a JVM. Its arguments set this address."""
-    with subprocess.Popen(["java", "-cp", classes, "Listener", names.ALL_ADDRESSES], stdout=subprocess.PIPE) as program:
+    command: list[str | Path] = ["java", *jvm.FAST_START, "-cp", classes, "Listener", names.ALL_ADDRESSES]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
         try:
             assert program.stdout
             socket.create_connection(("::1", int(program.stdout.readline())), 60).close()

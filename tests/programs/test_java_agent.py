@@ -109,7 +109,7 @@ def start(env: dict[str, str]) -> Iterator[Start]:
 
     def make(changes: Mapping[str, str | None]) -> subprocess.Popen[str]:
         own = with_changes(env, changes)
-        command: list[str | Path] = ["java", "-jar", java.programs()["sample.jar"]]
+        command: list[str | Path] = ["java", *jvm.FAST_START, "-jar", java.programs()["sample.jar"]]
         started.append(subprocess.Popen(command, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -193,7 +193,7 @@ def test_the_agent_does_not_start_with_wrong_settings(env: dict[str, str], certi
         changed = {key: value and value.format(certificate / "pkcs8.key") for key, value in changes.items()}
         files.append(tmp_path / str(number))
         files[-1].write_text("\n".join(f"{key}={value}" for key, value in with_changes(env, changed).items()))
-    command: list[str | Path] = ["java", "-cp", java.programs()["agent.jar"], "agent.Trial", *files]
+    command: list[str | Path] = ["java", *jvm.FAST_START, "-cp", java.programs()["agent.jar"], "agent.Trial", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     for found, (changes, expected) in zip(done.stdout.splitlines(), [({}, ""), *REFUSED], strict=True):
         assert expected in found, changes
