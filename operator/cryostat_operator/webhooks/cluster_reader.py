@@ -10,7 +10,7 @@ from typing import Protocol
 from ..api.base import DNS_SUBDOMAIN
 from ..api.v1beta2 import Cryostat
 from ..fair_slots import FairSlots
-from ..kube.client import Client
+from ..kube.client import Client, accept_metadata
 from ..kube.events import EventRecorder
 from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
@@ -62,8 +62,8 @@ class ClusterReader(Protocol):
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
         """Return a Cryostat as stored, None if it does not exist. Raises ApiError."""
 
-    def count(self, namespace: str) -> int:
-        """Return the number of known Cryostats in a namespace."""
+    async def count(self, namespace: str) -> int:
+        """Return the number of Cryostats in a namespace. Raises ApiError."""
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
@@ -123,8 +123,17 @@ class CachedReader:
         # Users who can read the Cryostat know its UID. Others must not learn from an answer what it has.
         return replace(found, **{name: getattr(_NOTHING, name) for name in INSTANCE_FIELDS})
 
-    def count(self, namespace: str) -> int:
-        return sum(instance_key.namespace == namespace for instance_key in self._cryostats)
+    async def count(self, namespace: str) -> int:
+        known = sum(instance_key.namespace == namespace for instance_key in self._cryostats)
+        if not _are_valid_names(namespace):
+            return known
+        # The cache does not have those that were created in the last moments, which can be hundreds.
+        path, accept = cryostat_path(namespace), accept_metadata("PartialObjectMetadataList")
+        async with self._lookups.slot(namespace):
+            page = await self._client.request("GET", path, params={"limit": "1"}, accept=accept)
+        # The API server may leave out the number of further items.
+        listed = len(page.get("items") or ()) + int((page.get("metadata") or {}).get("remainingItemCount") or 0)
+        return max(known, listed)
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

@@ -34,6 +34,7 @@ from .watched_namespaces import namespace_refusal
 logger = logging.getLogger(__name__)
 
 REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server waits for 10 in all
+COUNT_TIMEOUT = 2.0  # seconds
 
 
 class AccessReviewer(Protocol):
@@ -102,8 +103,8 @@ class CryostatAdmission:
         refusal = await self._permission_denial(request, required)
         if refusal is not None:
             return refusal
-        if old is None and (count := self._reader.count(request.namespace)) >= MAX_CRYOSTATS:
-            return denied(request, _too_many(request.namespace, count))
+        if old is None and (refusal := await self._count_denial(request)):
+            return refusal
         if old is not None and old.get("spec") == new.get("spec"):
             return allowed(request, key_warnings(new, old))
         return await self._with_warnings(request, new, old)
@@ -131,6 +132,24 @@ class CryostatAdmission:
         text = f'user "{user}" may not {missing[0]}, which {missing[0].cause} requires{others}'
         return denied(request, f"{text}. Ask an administrator for this permission")
 
+    async def _count_denial(self, request: AdmissionRequest) -> Obj | None:
+        """Return a denial if the namespace of a new Cryostat has too many, or they cannot be counted, else None."""
+        namespace = request.namespace
+        try:
+            async with asyncio.timeout(COUNT_TIMEOUT):
+                count = await self._reader.count(namespace)
+        except (ApiError, TimeoutError) as error:
+            cause = error.message if isinstance(error, ApiError) else "the API server did not answer in time"
+            text = f"cannot count the Cryostats in namespace {namespace}: {cause}. Try again"
+            return denied(request, text, 503, "ServiceUnavailable")
+        if count < MAX_CRYOSTATS:
+            return None
+        return denied(
+            request,
+            f"namespace {namespace} has {count} Cryostats; at most {MAX_CRYOSTATS} are allowed. "
+            "Delete one of them, or create the Cryostat in another namespace",
+        )
+
     async def _with_warnings(self, request: AdmissionRequest, new: Obj, old: Obj | None) -> Obj:
         """Allow the object with warnings, unless it changes the Secret of an existing database."""
         warnings = [*key_warnings(new, old), *warnings_for(new)]
@@ -149,13 +168,6 @@ class CryostatAdmission:
             return allowed(request, warnings)
         warnings += await plan_warnings(request, cryostat, snapshot, self._reader, self._settings)
         return allowed(request, warnings)
-
-
-def _too_many(namespace: str, count: int) -> str:
-    return (
-        f"namespace {namespace} has {count} Cryostats; at most {MAX_CRYOSTATS} are allowed. "
-        "Delete one of them, or create the Cryostat in another namespace"
-    )
 
 
 def _database_secret(spec: Any) -> Obj:

@@ -38,7 +38,7 @@ class Reader:
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         return self.known
 
-    def count(self, namespace: str) -> int:
+    async def count(self, namespace: str) -> int:
         return 1
 
     async def cryostat(self, namespace: str, name: str) -> dict[str, Any] | None:

@@ -26,9 +26,11 @@ class Reader:
     def __init__(self, snapshot: Snapshot, error: Exception | None = None) -> None:
         self._snapshot, self._error = snapshot, error
         self.read: list[str] = []
-        self.cryostats = 0
+        self.cryostats: int | Exception = 0
 
-    def count(self, _namespace: str) -> int:
+    async def count(self, _namespace: str) -> int:
+        if isinstance(self.cryostats, Exception):
+            raise self.cryostats
         return self.cryostats
 
     def snapshot(self, *_: Any) -> Snapshot:

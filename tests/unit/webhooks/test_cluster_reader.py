@@ -169,10 +169,24 @@ async def test_the_texts_of_a_config_map() -> None:
     assert client.get_or_none.await_count == 3
 
 
-def test_the_cryostats_of_a_namespace_are_counted() -> None:
+@pytest.mark.parametrize(
+    ("page", "count"),
+    [
+        ({"items": [], "metadata": {}}, 2),
+        ({"items": [{}], "metadata": {"continue": "x", "remainingItemCount": 99}}, 100),
+        ({"items": [{}], "metadata": {"continue": "x"}}, 2),
+    ],
+)
+async def test_the_cryostats_of_a_namespace_are_counted(page: dict[str, Any], count: int) -> None:
+    client = AsyncMock()
+    client.request.return_value = page
     store = CryostatStore(lambda _: None)
     for namespace, name in (("n", "a"), ("n", "b"), ("other", "a")):
         metadata = {"namespace": namespace, "name": name, "uid": name, "resourceVersion": "1"}
         store.handle_event("ADDED", {"metadata": metadata})
-    reader = CachedReader(cast(Any, None), cast(Any, None), store, lambda: True)
-    assert (reader.count("n"), reader.count("other"), reader.count("none")) == (2, 1, 0)
+    reader = CachedReader(client, cast(Any, None), store, lambda: True)
+    assert await reader.count("n") == count
+    assert client.request.await_args.args == ("GET", "/apis/operator.cryostat.io/v1beta2/namespaces/n/cryostats")
+    assert client.request.await_args.kwargs["params"] == {"limit": "1"}
+    assert await reader.count("../x") == 0
+    assert client.request.await_count == 1
