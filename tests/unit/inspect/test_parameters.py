@@ -23,6 +23,14 @@ LISTS = {
     "/apis/operator.cryostat.io/v1beta2/namespaces/shop/cryostats": ("only",),
 }
 
+# The command, without its limit of time, which a busy machine could exceed.
+PROGRAM = """#!{}
+from cryostat_operator.cli import main
+from cryostat_operator.inspect import parameters
+parameters._COMPLETION_SECONDS = 600.0
+main(prog_name="cryostat-operator")
+"""
+
 
 class _Lists(BaseHTTPRequestHandler):
     """Answers with the names of `LISTS`, and 403 for all else."""
@@ -60,6 +68,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     file = tmp_path / "config"
     file.write_text(yaml.safe_dump(config))
     monkeypatch.setenv("KUBECONFIG", str(file))
+    monkeypatch.setattr("cryostat_operator.inspect.parameters._COMPLETION_SECONDS", 600.0)
     try:
         yield file
     finally:
@@ -110,9 +119,7 @@ def test_bash_completes_names(kubeconfig: Path, tmp_path: Path, typed: str, expe
     """The function that bash calls after TAB, with the variables that bash sets."""
     program = tmp_path / "bin" / "cryostat-operator"
     program.parent.mkdir()
-    program.write_text(
-        f"#!{sys.executable}\nfrom cryostat_operator.cli import main\nmain(prog_name='cryostat-operator')\n"
-    )
+    program.write_text(PROGRAM.format(sys.executable))
     program.chmod(0o755)
     script = """
         PATH="$1:$PATH"
