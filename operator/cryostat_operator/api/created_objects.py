@@ -78,7 +78,7 @@ def content_permissions(obj: Obj, target_namespaces: Iterable[str], *, openshift
 
 
 def _backup(metadata: Obj, namespace: str) -> Iterator[ContentPermission]:
-    """Yield what the Job of a scheduled backup may do. Whoever decides on its target can read all that it reads."""
+    """Yield what the Job of a scheduled backup may do. A user who sets its target can read all that it reads."""
     given = backup_schedule.values(metadata)
     if not given:
         return

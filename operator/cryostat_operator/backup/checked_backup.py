@@ -46,7 +46,7 @@ def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
             raise BackupError(
                 "The manifest was changed after the backup was made, so the backup is not used. Use another backup."
             )
-        # Whoever knows the passphrase can write a backup, and these names become parts of URL paths.
+        # A user who knows the passphrase can write a backup, and these names become parts of URL paths.
         if not all(is_object_name(name) for name in (manifest.name, *(each["name"] for each in data["secrets"]))):
             raise BackupError("The backup contains an invalid object name, so it is not used. Use another backup.")
         return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))

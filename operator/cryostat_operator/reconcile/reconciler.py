@@ -144,7 +144,7 @@ class Reconciler:
         return Result()
 
     def _forget(self, instance_key: InstanceKey) -> None:
-        """Forget a Cryostat that no longer exists, whoever removed its finalizer."""
+        """Forget a Cryostat that no longer exists, also if another client removed its finalizer."""
         self._waits.forget(instance_key)
         self._stuck.forget(instance_key)
         self._observer.forget_instance(instance_key)
