@@ -29,7 +29,7 @@ def searched() -> list[Path]:
 
 
 def old_words(path: Path) -> list[str]:
-    lines = path.read_text().splitlines()
+    lines = path.read_text(errors="replace").splitlines()  # a run with coverage writes files that are no text
     return [f"{path.relative_to(ROOT)}:{number}: {line.strip()}" for number, line in enumerate(lines, 1)
             if OLD_WORDS.search(line)]  # fmt: skip
 
