@@ -23,13 +23,15 @@ NO_TEXT = {".pyc", ".png", ".svg"}
 def searched() -> list[Path]:
     """Every text file except this one, captured objects, and what is generated from the package."""
     nested = (path for name in FOLDERS for path in (ROOT / name).rglob("*"))
-    found = [path for path in (*nested, *ROOT.iterdir()) if path.suffix not in FOREIGN | NO_TEXT]
+    # Processes that measure coverage write and remove binary files beside these.
+    files = (path for path in ROOT.iterdir() if not path.name.startswith(".coverage"))
+    found = [path for path in (*nested, *files) if path.suffix not in FOREIGN | NO_TEXT]
     skipped = {"node_modules", "__pycache__", "cases", "plan_cases", "golden"}
     return sorted(p for p in found if p.is_file() and p != Path(__file__) and not skipped & set(p.parts))
 
 
 def old_words(path: Path) -> list[str]:
-    lines = path.read_text(errors="replace").splitlines()  # a run with coverage writes files that are no text
+    lines = path.read_text().splitlines()
     return [f"{path.relative_to(ROOT)}:{number}: {line.strip()}" for number, line in enumerate(lines, 1)
             if OLD_WORDS.search(line)]  # fmt: skip
 
