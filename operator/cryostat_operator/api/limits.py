@@ -17,9 +17,10 @@ MAX_PROPERTIES = 256
 # Pods of the report generators: an author of Cryostats who may not create Deployments must not flood the cluster.
 MAX_REPLICAS = 256
 
-# Cryostats in one namespace, when one is created. Each takes up to half a MiB of memory of the operator. Authors in one
-# namespace must not use up all of it.
-MAX_CRYOSTATS = 100
+# Authors in one namespace must not use up the memory of the operator: Cryostats in a namespace, of which each takes
+# about 0.2 MiB, and characters of text in the specs of all of them.
+MAX_CRYOSTATS = 500
+MAX_TEXT_IN_NAMESPACE = 8 << 20
 
 # Characters of a Kubernetes quantity.
 MAX_QUANTITY = 128
@@ -71,6 +72,11 @@ def size_problems(spec: Any) -> list[str]:
         if text > MAX_TEXT_READ:
             return [f"spec: has more than {MAX_TEXT_READ} characters of text; shorten it"]
     return []
+
+
+def text_length(obj: Any) -> int:
+    """Return the number of characters of all texts and keys of an object."""
+    return sum(_characters(value) for value, _ in _containers(obj))
 
 
 def has_more_values(obj: Any, maximum: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..api import constants
 from ..api.known_annotations import RECONCILED
-from ..api.limits import MAX_ANNOTATION_READ, OversizedSpec, size_problems
+from ..api.limits import MAX_ANNOTATION_READ, OversizedSpec, size_problems, text_length
 from ..plan.model.kinds import InstanceKey, Obj
 from .triggers import Enqueue
 
@@ -21,6 +21,7 @@ class CryostatStore:
     def __init__(self, enqueue: Enqueue) -> None:
         self._enqueue = enqueue
         self._bodies: dict[InstanceKey, Obj] = {}
+        self._text_lengths: dict[InstanceKey, tuple[str, int]] = {}  # with the resource version
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -40,6 +41,19 @@ class CryostatStore:
             if instance_key.namespace == name or name in _targets(body)
         ]
 
+    def other_text(self, instance_key: InstanceKey) -> int:
+        """Return the characters of text in the specs of the other Cryostats in the namespace of one."""
+        namespace = instance_key.namespace
+        others = [each for each in self._bodies if each.namespace == namespace and each != instance_key]
+        return sum(map(self._text_length, others))
+
+    def _text_length(self, instance_key: InstanceKey) -> int:
+        body = self._bodies[instance_key]
+        version, length = self._text_lengths.get(instance_key, ("", 0))
+        if version != _version(body):
+            version, length = self._text_lengths[instance_key] = _version(body), text_length(body.get("spec"))
+        return length
+
     def handle_event(self, event: str | None, obj: Obj) -> None:
         """Take in an event of the watch.
 
@@ -52,6 +66,7 @@ class CryostatStore:
         if event == "DELETED":
             if before is None or before["metadata"]["uid"] == obj["metadata"]["uid"]:
                 self._bodies.pop(instance_key, None)
+                self._text_lengths.pop(instance_key, None)
                 self._enqueue(instance_key)
         elif before is None or event is None or _is_newer(obj, before):
             self._bodies[instance_key] = _trim(obj)
@@ -73,6 +88,7 @@ class CryostatStore:
         before = self._bodies.get(instance_key)
         if before and before["metadata"]["uid"] == uid:
             del self._bodies[instance_key]
+            self._text_lengths.pop(instance_key, None)
 
 
 def _instance(obj: Obj) -> InstanceKey:

@@ -65,6 +65,9 @@ class ClusterReader(Protocol):
     async def count(self, namespace: str) -> int:
         """Return the number of Cryostats in a namespace. Raises ApiError."""
 
+    def other_text(self, namespace: str, name: str) -> int:
+        """Return the characters of text in the specs of the other known Cryostats in a namespace."""
+
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
 
@@ -134,6 +137,9 @@ class CachedReader:
         # The API server may leave out the number of further items.
         listed = len(page.get("items") or ()) + int((page.get("metadata") or {}).get("remainingItemCount") or 0)
         return max(known, listed)
+
+    def other_text(self, namespace: str, name: str) -> int:
+        return self._cryostats.other_text(InstanceKey(namespace, name))
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

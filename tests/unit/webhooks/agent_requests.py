@@ -41,6 +41,9 @@ class Reader:
     async def count(self, namespace: str) -> int:
         return 1
 
+    def other_text(self, namespace: str, name: str) -> int:
+        return 0
+
     async def cryostat(self, namespace: str, name: str) -> dict[str, Any] | None:
         if self.error:
             raise self.error

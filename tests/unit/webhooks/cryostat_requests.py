@@ -27,11 +27,15 @@ class Reader:
         self._snapshot, self._error = snapshot, error
         self.read: list[str] = []
         self.cryostats: int | Exception = 0
+        self.text = 0
 
     async def count(self, _namespace: str) -> int:
         if isinstance(self.cryostats, Exception):
             raise self.cryostats
         return self.cryostats
+
+    def other_text(self, *_: Any) -> int:
+        return self.text
 
     def snapshot(self, *_: Any) -> Snapshot:
         if self._error:

@@ -190,3 +190,20 @@ async def test_the_cryostats_of_a_namespace_are_counted(page: dict[str, Any], co
     assert client.request.await_args.kwargs["params"] == {"limit": "1"}
     assert await reader.count("../x") == 0
     assert client.request.await_count == 1
+
+
+def test_the_text_of_the_other_cryostats_of_a_namespace_is_counted() -> None:
+    store = CryostatStore(lambda _: None)
+
+    def event(kind: str, namespace: str, name: str, version: int, level: str) -> None:
+        metadata = {"namespace": namespace, "name": name, "uid": name, "resourceVersion": str(version)}
+        store.handle_event(kind, {"metadata": metadata, "spec": {"level": level}})
+
+    for namespace, name in (("n", "a"), ("n", "b"), ("other", "a")):
+        event("ADDED", namespace, name, 1, "x" * 15)
+    reader = CachedReader(cast(Any, None), cast(Any, None), store, lambda: True)
+    assert [reader.other_text(*each) for each in (("n", "a"), ("n", "c"), ("none", "a"))] == [20, 40, 0]
+    event("MODIFIED", "n", "b", 2, "x" * 5)
+    assert reader.other_text("n", "a") == 10
+    event("DELETED", "n", "b", 3, "")
+    assert reader.other_text("n", "a") == 0

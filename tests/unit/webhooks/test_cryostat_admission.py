@@ -80,14 +80,14 @@ async def test_buckets_without_a_field_are_named_in_a_warning() -> None:
     assert any("buckets logs and heapdumpreports" in text for text in answer["response"]["warnings"])
 
 
-async def test_authors_in_one_namespace_cannot_fill_the_memory_with_cryostats() -> None:
+async def test_a_namespace_has_a_limited_number_of_cryostats() -> None:
     reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
-    reader.cryostats = 99
+    reader.cryostats = 499
     assert (await validate(reader))["response"]["allowed"] is True
-    reader.cryostats = 100
+    reader.cryostats = 500
     response = (await validate(reader))["response"]
     assert response["status"]["message"] == (
-        "namespace n has 100 Cryostats; at most 100 are allowed. Delete one of them, or create the Cryostat in another "
+        "namespace n has 500 Cryostats; at most 500 are allowed. Delete one of them, or create the Cryostat in another "
         "namespace"
     )
     update = await validate(reader, old={"enableAudit": True})
@@ -104,6 +104,25 @@ async def test_without_a_count_no_cryostat_is_created(error: Exception, cause: s
     response = (await validate(reader))["response"]
     assert response["status"]["message"] == f"cannot count the Cryostats in namespace n: {cause}. Try again"
     assert response["status"]["code"] == 503
+
+
+async def test_authors_in_one_namespace_cannot_fill_the_memory_with_long_cryostats() -> None:
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    text, spec = 8 << 20, {"loggingOptions": {"coreLogLevel": "DEBUG"}}  # 14 + 12 + 5 characters
+    reader.text = text - 31
+    assert (await validate(reader, spec))["response"]["allowed"] is True
+    reader.text = text - 30
+    response = (await validate(reader, spec))["response"]
+    assert response["status"]["message"] == (
+        "the other Cryostats in namespace n have 8388578 characters of text, and this one has 31; at most 8388608 are "
+        "allowed. Shorten or delete Cryostats in this namespace"
+    )
+    longer = await validate(reader, spec, old={"loggingOptions": {"coreLogLevel": "INFO"}})
+    assert longer["response"]["allowed"] is False
+    shorter = await validate(reader, spec, old={"loggingOptions": {"coreLogLevel": "WARNING"}})
+    assert shorter["response"]["allowed"] is True
+    too_large = await validate(reader, spec, old={"loggingOptions": {"coreLogLevel": "x" * 1_400_000}})
+    assert too_large["response"]["allowed"] is True
 
 
 TOO_LARGE: dict[str, dict[str, Any]] = {
