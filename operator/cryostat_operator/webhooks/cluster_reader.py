@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from ..api.base import DNS_SUBDOMAIN
 from ..api.v1beta2 import Cryostat
 from ..fair_slots import FairSlots
 from ..kube.client import Client, accept_metadata
+from ..kube.errors import ApiError
 from ..kube.events import EventRecorder
 from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
@@ -23,6 +25,7 @@ from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 
 MAX_NAME_LENGTH = 253
+COUNT_TIMEOUT = 2.0  # seconds
 MAX_CONCURRENT_READS = 8  # of Secrets and ConfigMaps, each of which can have a MiB
 MAX_CONCURRENT_LOOKUPS = 8  # of Cryostats: every pod can name one that does not exist, and requests share connections
 # The configuration with which the OpenShift cluster was installed. It never changes.
@@ -63,7 +66,7 @@ class ClusterReader(Protocol):
         """Return a Cryostat as stored, None if it does not exist. Raises ApiError."""
 
     async def count(self, namespace: str) -> int:
-        """Return the number of Cryostats in a namespace. Raises ApiError."""
+        """Return the number of Cryostats in a namespace; that of the known ones if the API server does not answer."""
 
     def other_text(self, namespace: str, name: str) -> int:
         """Return the characters of text in the specs of the other known Cryostats in a namespace."""
@@ -132,8 +135,11 @@ class CachedReader:
             return known
         # The cache does not have those that were created in the last moments, which can be hundreds.
         path, accept = cryostat_path(namespace), accept_metadata("PartialObjectMetadataList")
-        async with self._lookups.slot(namespace):
-            page = await self._client.request("GET", path, params={"limit": "1"}, accept=accept)
+        try:
+            async with asyncio.timeout(COUNT_TIMEOUT), self._lookups.slot(namespace):
+                page = await self._client.request("GET", path, params={"limit": "1"}, accept=accept)
+        except (ApiError, TimeoutError):
+            return known
         # The API server may leave out the number of further items.
         listed = len(page.get("items") or ()) + int((page.get("metadata") or {}).get("remainingItemCount") or 0)
         return max(known, listed)

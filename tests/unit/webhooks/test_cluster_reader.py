@@ -10,6 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.observe.cryostats import CryostatStore
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.reasons import Reason
@@ -190,6 +191,9 @@ async def test_the_cryostats_of_a_namespace_are_counted(page: dict[str, Any], co
     assert client.request.await_args.kwargs["params"] == {"limit": "1"}
     assert await reader.count("../x") == 0
     assert client.request.await_count == 1
+    for error in (ApiUnavailable(0, "Unavailable", "no response"), TimeoutError()):
+        client.request.side_effect = error
+        assert await reader.count("n") == 2
 
 
 def test_the_text_of_the_other_cryostats_of_a_namespace_is_counted() -> None:

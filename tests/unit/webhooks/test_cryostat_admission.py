@@ -94,18 +94,6 @@ async def test_a_namespace_has_a_limited_number_of_cryostats() -> None:
     assert update["response"]["allowed"] is True
 
 
-@pytest.mark.parametrize(
-    ("error", "cause"),
-    [(ApiUnavailable(0, "x", "no response"), "no response"), (TimeoutError(), "the API server did not answer in time")],
-)
-async def test_without_a_count_no_cryostat_is_created(error: Exception, cause: str) -> None:
-    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
-    reader.cryostats = error
-    response = (await validate(reader))["response"]
-    assert response["status"]["message"] == f"cannot count the Cryostats in namespace n: {cause}. Try again"
-    assert response["status"]["code"] == 503
-
-
 async def test_authors_in_one_namespace_cannot_fill_the_memory_with_long_cryostats() -> None:
     reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
     text, spec = 8 << 20, {"loggingOptions": {"coreLogLevel": "DEBUG"}}  # 14 + 12 + 5 characters
