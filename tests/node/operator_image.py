@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from tests.cluster import binaries
 from tests.cluster.binaries import BuildError
 from tests.cluster.operator_process import ROOT
 from tests.cluster.progress import Step
+from tests.cluster.watched import run, scratch_directory
 from tests.node.images import root_file_system
 from tests.node.images.archive import Image, Layer, write_archive
 from tests.node.requirements import environment
@@ -60,8 +59,8 @@ def operator_archive() -> Path:
             if not path.is_file():
                 directory.mkdir(parents=True, exist_ok=True)
                 binaries.remove_unused(directory.glob("operator-*.tar"), binaries.KEPT - 1)
-                with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as scratch:
-                    _build(Path(scratch), path, layer)
+                with scratch_directory(".build-", directory) as scratch:
+                    _build(scratch, path, layer)
     return binaries.mark_used(path)
 
 
@@ -91,18 +90,11 @@ def _build(scratch: Path, path: Path, layer: Layer) -> None:
     places = [str(ROOT), str(part), str(storage)]
     command = ["nice", *_NAMESPACES, "sh", "-c", _BUILD, "build", str(scratch), *names, *places, *mounts]
     with Step("building the operator's image from the Dockerfile"):
-        done = _run(command)
+        done = run(command, environment())
         if done.returncode and storage.is_dir():
             shutil.rmtree(storage)
             part.unlink(missing_ok=True)
-            done = _run(command)
+            done = run(command, environment())
     if done.returncode:
         raise BuildError(f"the operator's image could not be built:\n{done.stdout[-3000:]}")
     part.rename(path)
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True,
-    )  # fmt: skip

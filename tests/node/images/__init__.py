@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster import binaries
 from tests.cluster.progress import Step
+from tests.cluster.watched import scratch_directory
 from tests.node.images import archive, java, operands, root_file_system
 from tests.node.images.archive import Layer
 
@@ -56,7 +56,7 @@ def cache_digest(root: Layer, programs: Mapping[str, Path], runtime: Path) -> st
 
 def _write(path: Path, root: Layer, programs: Mapping[str, Path]) -> None:
     part = path.with_suffix(".part")
-    with tempfile.TemporaryDirectory(prefix="cryostat-images-") as scratch:
-        runtime = archive.write_layer(java.runtime_files(), {}, Path(scratch) / "runtime.tar")
-        archive.write_archive(operands.images(root, runtime, programs, Path(scratch)), part)
+    with scratch_directory("cryostat-images-") as scratch:
+        runtime = archive.write_layer(java.runtime_files(), {}, scratch / "runtime.tar")
+        archive.write_archive(operands.images(root, runtime, programs, scratch), part)
     part.rename(path)

@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from tests.cluster import binaries
 from tests.cluster.binaries import BuildError
 from tests.cluster.progress import Step
+from tests.cluster.watched import run, scratch_directory
 from tests.node.images.archive import Layer, existing_layer
 
 PACKAGES = (
@@ -82,26 +82,21 @@ def apt_sources() -> list[str]:
 
 def _make(sources: list[str], directory: Path) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".root-", dir=directory.parent))
-    root = scratch / "root"
-    try:
-        with Step("making a Debian root file system") as step:
-            step.detail = "debootstrap"
-            _, mirror, suite, _ = min(sources, key=len).split()
-            _run("debootstrap", "--variant=minbase", suite, str(root), mirror)
-            step.detail = "packages"
-            _install(sources, root)
-            _finish(root)
-            step.detail = "layer"
-            # Numeric owners, because the image and this machine have different users.
-            tar = ["tar", "--numeric-owner", "--one-file-system", "--sort=name", "-C", str(root), "-cf"]
-            _run(*tar, str(scratch / "layer.tar"), ".")
-            (scratch / "digest").write_text(existing_layer(scratch / "layer.tar").digest)
+    with scratch_directory(".root-", directory.parent) as scratch, Step("making a Debian root file system") as step:
+        root = scratch / "root"
+        step.detail = "debootstrap"
+        _, mirror, suite, _ = min(sources, key=len).split()
+        _run("debootstrap", "--variant=minbase", suite, str(root), mirror)
+        step.detail = "packages"
+        _install(sources, root)
+        _finish(root)
+        step.detail = "layer"
+        # Numeric owners, because the image and this machine have different users.
+        tar = ["tar", "--numeric-owner", "--one-file-system", "--sort=name", "-C", str(root), "-cf"]
+        _run(*tar, str(scratch / "layer.tar"), ".")
+        (scratch / "digest").write_text(existing_layer(scratch / "layer.tar").digest)
         scratch.chmod(0o755)
         scratch.rename(directory)  # the rename is atomic: an incomplete directory is not used
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
 
 
 def _install(sources: list[str], root: Path) -> None:
@@ -142,10 +137,7 @@ def _run(*command: str) -> None:
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
     try:
-        done = subprocess.run(
-            ["nice", *_NAMESPACES, *command], env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        )  # fmt: skip
+        done = run(["nice", *_NAMESPACES, *command], environment)
     except OSError as error:
         raise BuildError(f"{command[0]} cannot be run: {error}; .ci/programs installs it") from error
     if done.returncode:
