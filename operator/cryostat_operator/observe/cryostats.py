@@ -41,11 +41,9 @@ class CryostatStore:
             if instance_key.namespace == name or name in _targets(body)
         ]
 
-    def other_text(self, instance_key: InstanceKey) -> int:
-        """Return the characters of text in the specs of the other Cryostats in the namespace of one."""
-        namespace = instance_key.namespace
-        others = [each for each in self._bodies if each.namespace == namespace and each != instance_key]
-        return sum(map(self._text_length, others))
+    def text_lengths(self, namespace: str) -> dict[str, int]:
+        """Return the characters of text in the specs of the Cryostats in a namespace, by name."""
+        return {each.name: self._text_length(each) for each in self._bodies if each.namespace == namespace}
 
     def _text_length(self, instance_key: InstanceKey) -> int:
         body = self._bodies[instance_key]

@@ -68,8 +68,8 @@ class ClusterReader(Protocol):
     async def count(self, namespace: str) -> int:
         """Return the number of Cryostats in a namespace; that of the known ones if the API server does not answer."""
 
-    def other_text(self, namespace: str, name: str) -> int:
-        """Return the characters of text in the specs of the other known Cryostats in a namespace."""
+    def text_lengths(self, namespace: str) -> Mapping[str, int]:
+        """Return the characters of text in the specs of the known Cryostats in a namespace, by name."""
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
@@ -144,8 +144,8 @@ class CachedReader:
         listed = len(page.get("items") or ()) + int((page.get("metadata") or {}).get("remainingItemCount") or 0)
         return max(known, listed)
 
-    def other_text(self, namespace: str, name: str) -> int:
-        return self._cryostats.other_text(InstanceKey(namespace, name))
+    def text_lengths(self, namespace: str) -> Mapping[str, int]:
+        return self._cryostats.text_lengths(namespace)
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

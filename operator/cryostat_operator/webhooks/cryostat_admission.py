@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ..api import backup_schedule
 from ..api.accepted_namespaces import accepted_namespaces
 from ..api.defaulting import with_defaults
-from ..api.limits import MAX_CRYOSTATS, MAX_TEXT_IN_NAMESPACE, size_problems, text_length
+from ..api.limits import MAX_CRYOSTATS, size_problems
 from ..api.permission import Permission
 from ..api.quantity_warnings import quantity_warnings
 from ..api.required_permissions import required_permissions
@@ -27,6 +27,7 @@ from ..plan.model.snapshot import Snapshot
 from ..plan.restored_release import created_refusal
 from ..settings import Settings
 from .cluster_reader import ClusterReader
+from .namespace_text import NamespaceText
 from .plan_warnings import plan_warnings
 from .reviews import AdmissionRequest, allowed, denied
 from .watched_namespaces import namespace_refusal
@@ -62,6 +63,7 @@ class CryostatAdmission:
         self._reader = reader
         self._settings = settings
         self._own_name = own_name
+        self._namespace_text = NamespaceText(reader.text_lengths)
 
     async def default(self, request: AdmissionRequest) -> Obj:
         """Answer the mutating webhook."""
@@ -104,7 +106,7 @@ class CryostatAdmission:
             return refusal
         if old is None and (refusal := await self._count_denial(request)):
             return refusal
-        if too_long := self._text_refusal(request, new):
+        if too_long := self._namespace_text.refusal(request):
             return denied(request, too_long)
         if old is not None and old.get("spec") == new.get("spec"):
             return allowed(request, key_warnings(new, old))
@@ -143,19 +145,6 @@ class CryostatAdmission:
             request,
             f"namespace {namespace} has {count} Cryostats; at most {MAX_CRYOSTATS} are allowed. "
             "Delete one of them, or create the Cryostat in another namespace",
-        )
-
-    def _text_refusal(self, request: AdmissionRequest, new: Obj) -> str | None:
-        """Return why a Cryostat that is created or becomes longer is too long for its namespace, else None."""
-        length, before = text_length(new.get("spec")), request.old.get("spec")
-        if request.operation == "UPDATE" and (size_problems(before) or length <= text_length(before)):
-            return None
-        others = self._reader.other_text(request.namespace, request.name)
-        if others + length <= MAX_TEXT_IN_NAMESPACE:
-            return None
-        return (
-            f"the other Cryostats in namespace {request.namespace} have {others} characters of text, and this one has "
-            f"{length}; at most {MAX_TEXT_IN_NAMESPACE} are allowed. Shorten or delete Cryostats in this namespace"
         )
 
     async def _with_warnings(self, request: AdmissionRequest, new: Obj, old: Obj | None) -> Obj:

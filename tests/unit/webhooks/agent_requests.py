@@ -41,8 +41,8 @@ class Reader:
     async def count(self, namespace: str) -> int:
         return 1
 
-    def other_text(self, namespace: str, name: str) -> int:
-        return 0
+    def text_lengths(self, namespace: str) -> dict[str, int]:
+        return {}
 
     async def cryostat(self, namespace: str, name: str) -> dict[str, Any] | None:
         if self.error:

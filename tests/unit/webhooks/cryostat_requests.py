@@ -27,13 +27,13 @@ class Reader:
         self._snapshot, self._error = snapshot, error
         self.read: list[str] = []
         self.cryostats = 0
-        self.text = 0
+        self.lengths: dict[str, int] = {}
 
     async def count(self, _namespace: str) -> int:
         return self.cryostats
 
-    def other_text(self, *_: Any) -> int:
-        return self.text
+    def text_lengths(self, _namespace: str) -> dict[str, int]:
+        return self.lengths
 
     def snapshot(self, *_: Any) -> Snapshot:
         if self._error:

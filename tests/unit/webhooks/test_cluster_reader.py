@@ -196,7 +196,7 @@ async def test_the_cryostats_of_a_namespace_are_counted(page: dict[str, Any], co
         assert await reader.count("n") == 2
 
 
-def test_the_text_of_the_other_cryostats_of_a_namespace_is_counted() -> None:
+def test_the_text_of_the_cryostats_of_a_namespace_is_counted() -> None:
     store = CryostatStore(lambda _: None)
 
     def event(kind: str, namespace: str, name: str, version: int, level: str) -> None:
@@ -206,8 +206,9 @@ def test_the_text_of_the_other_cryostats_of_a_namespace_is_counted() -> None:
     for namespace, name in (("n", "a"), ("n", "b"), ("other", "a")):
         event("ADDED", namespace, name, 1, "x" * 15)
     reader = CachedReader(cast(Any, None), cast(Any, None), store, lambda: True)
-    assert [reader.other_text(*each) for each in (("n", "a"), ("n", "c"), ("none", "a"))] == [20, 40, 0]
+    assert reader.text_lengths("n") == {"a": 20, "b": 20}
+    assert reader.text_lengths("none") == {}
     event("MODIFIED", "n", "b", 2, "x" * 5)
-    assert reader.other_text("n", "a") == 10
+    assert reader.text_lengths("n") == {"a": 20, "b": 10}
     event("DELETED", "n", "b", 3, "")
-    assert reader.other_text("n", "a") == 0
+    assert reader.text_lengths("n") == {"a": 20}

@@ -53,7 +53,7 @@ def test_malformed_specs_cause_no_error(junk: Any) -> None:
 
 
 async def test_the_mutating_review_warns_about_quantities_that_the_schema_refuses() -> None:
-    review = CryostatAdmission(Any, Any, Settings(), str)  # type: ignore[arg-type]
+    review = CryostatAdmission(Allowing(), cast(Any, Reader(Snapshot())), Settings(), str)
     spec = {"resources": {"limits": {"memory": "1GB"}}}
     warning = 'spec.resources.limits.memory: "1GB" is not a quantity; did you mean 1G?'
     request = {"uid": "u", "operation": "CREATE", "namespace": "n", "object": cryostat(spec)}
@@ -94,23 +94,12 @@ async def test_a_namespace_has_a_limited_number_of_cryostats() -> None:
     assert update["response"]["allowed"] is True
 
 
-async def test_authors_in_one_namespace_cannot_fill_the_memory_with_long_cryostats() -> None:
+async def test_the_text_of_the_cryostats_of_a_namespace_is_limited() -> None:
     reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
-    text, spec = 8 << 20, {"loggingOptions": {"coreLogLevel": "DEBUG"}}  # 14 + 12 + 5 characters
-    reader.text = text - 31
-    assert (await validate(reader, spec))["response"]["allowed"] is True
-    reader.text = text - 30
-    response = (await validate(reader, spec))["response"]
-    assert response["status"]["message"] == (
-        "the other Cryostats in namespace n have 8388578 characters of text, and this one has 31; at most 8388608 are "
-        "allowed. Shorten or delete Cryostats in this namespace"
-    )
-    longer = await validate(reader, spec, old={"loggingOptions": {"coreLogLevel": "INFO"}})
-    assert longer["response"]["allowed"] is False
-    shorter = await validate(reader, spec, old={"loggingOptions": {"coreLogLevel": "WARNING"}})
-    assert shorter["response"]["allowed"] is True
-    too_large = await validate(reader, spec, old={"loggingOptions": {"coreLogLevel": "x" * 1_400_000}})
-    assert too_large["response"]["allowed"] is True
+    reader.lengths = {"b": 8 << 20}
+    response = (await validate(reader, {"enableAudit": True}))["response"]
+    assert response["allowed"] is False
+    assert "have 8388608 characters of text" in response["status"]["message"]
 
 
 TOO_LARGE: dict[str, dict[str, Any]] = {

@@ -54,6 +54,9 @@ class Reader:
     def stable_cryostats(self) -> list[Any]:
         return []
 
+    def text_lengths(self, _namespace: str) -> dict[str, int]:
+        return {}
+
     async def record_event(self, *_: object) -> None: ...
 
 
