@@ -25,7 +25,7 @@ from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 
 MAX_NAME_LENGTH = 253
-COUNT_TIMEOUT = 2.0  # seconds
+COUNT_TIMEOUT = 0.5  # seconds; a review must end in time, see `server.ANSWER_TIMEOUT`
 MAX_CONCURRENT_READS = 8  # of Secrets and ConfigMaps, each of which can have a MiB
 MAX_CONCURRENT_LOOKUPS = 8  # of Cryostats: every pod can name one that does not exist, and requests share connections
 # The configuration with which the OpenShift cluster was installed. It never changes.

@@ -21,6 +21,7 @@ from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
+from cryostat_operator.webhooks import cluster_reader, cryostat_admission, plan_warnings, server
 from cryostat_operator.webhooks.cryostat_admission import CryostatAdmission
 from cryostat_operator.webhooks.reviews import parse
 from tests.unit.api.cases import SCHEDULED
@@ -92,6 +93,12 @@ async def test_a_namespace_has_a_limited_number_of_cryostats() -> None:
     )
     update = await validate(reader, old={"enableAudit": True})
     assert update["response"]["allowed"] is True
+
+
+def test_the_parts_of_a_review_end_before_the_review_does() -> None:
+    """Otherwise a slow API server would lead to a refusal, although only the count and warnings take too long."""
+    parts = cryostat_admission.REVIEW_TIMEOUT, cluster_reader.COUNT_TIMEOUT, plan_warnings.TIMEOUT
+    assert sum(parts) < server.ANSWER_TIMEOUT
 
 
 async def test_the_text_of_the_cryostats_of_a_namespace_is_limited() -> None:
