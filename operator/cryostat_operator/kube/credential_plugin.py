@@ -48,13 +48,17 @@ async def credentials(plugin: Mapping[str, Any], cluster: Mapping[str, Any], sub
     interactive = plugin.get("interactiveMode") != "Never" and sys.stdin is not None and sys.stdin.isatty()
     if plugin.get("interactiveMode") == "Always" and not interactive:
         raise LoginError(f"{subject}: its credential plugin {command} asks for input; run the command in a terminal")
-    environment = {str(each["name"]): str(each["value"]) for each in plugin.get("env") or ()}
+    environment = {str(each["name"]): _text(each.get("value")) for each in plugin.get("env") or ()}
     environment["KUBERNETES_EXEC_INFO"] = json.dumps(_request(plugin, cluster, interactive))
     output = await _output(plugin, environment, interactive, f"{subject}: its credential plugin {command}")
     try:
         return _credentials(output, str(version))
     except ValueError as error:
         raise LoginError(f"{subject}: its credential plugin {command} returned no credentials: {error}") from None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _request(plugin: Mapping[str, Any], cluster: Mapping[str, Any], interactive: bool) -> dict[str, Any]:

@@ -73,6 +73,13 @@ async def test_a_plugin_gets_its_variables_and_the_cluster(tmp_path: Path) -> No
     }
 
 
+async def test_a_variable_without_a_value_is_empty() -> None:
+    fields = {"env": [{"name": "A"}, {"name": "B", "value": None}]}
+    output = json.dumps(credential({"token": "found"}))
+    script = f"""[ "${{A-unset}}${{B-unset}}" = "" ] && echo '{output}'"""
+    assert await credentials(plugin("sh", "-c", script, **fields), {}, SUBJECT) == {"token": "found"}
+
+
 async def test_the_messages_of_a_plugin_reach_the_user(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(LoginError) as error:
         await credentials(plugin("sh", "-c", "echo Log in again >&2; exit 3"), {}, SUBJECT)
