@@ -23,7 +23,8 @@ class _ObjectName(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value and not _VALID_NAME.fullmatch(value):
+        is_needed = value or (param and param.required)
+        if is_needed and not _VALID_NAME.fullmatch(value):
             self.fail(f"{value!r} is not a name: names have lowercase letters, digits, '-' and '.' only.", param, ctx)
         return str(value)
 

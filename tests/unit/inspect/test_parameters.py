@@ -141,6 +141,7 @@ def test_bash_completes_names(kubeconfig: Path, tmp_path: Path, typed: str, expe
         (["status", "cryostat/one"], "[NAME]", "cryostat/one"),
         (["must-gather", "../../secrets"], "[NAME]", "../../secrets"),
         (["backup", "One", "--to", "x"], "NAME", "One"),
+        (["backup", "", "--to", "x"], "NAME", ""),
         (["status", "-n", "a b"], "-n' / '--namespace", "a b"),
     ],
 )
