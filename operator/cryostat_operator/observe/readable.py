@@ -40,7 +40,8 @@ async def api_server_endpoints(client: Client, forbidden: dict[str, str]) -> Api
         if error.status != 403:
             raise
         forbidden["endpointslices in namespace default"] = (
-            "the rules of NetworkPolicies for the API server are not compared"
+            "the rules of NetworkPolicies for the API server are not compared, and it is assumed that the API server "
+            "has no IPv6 address"
         )
         return store
     for obj in response.get("items") or ():
