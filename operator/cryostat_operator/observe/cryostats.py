@@ -21,7 +21,7 @@ class CryostatStore:
     def __init__(self, enqueue: Enqueue) -> None:
         self._enqueue = enqueue
         self._bodies: dict[InstanceKey, Obj] = {}
-        self._text_lengths: dict[InstanceKey, tuple[str, int]] = {}  # with the resource version
+        self._text_lengths: dict[InstanceKey, int] = {}
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -43,14 +43,7 @@ class CryostatStore:
 
     def text_lengths(self, namespace: str) -> dict[str, int]:
         """Return the characters of text in the specs of the Cryostats in a namespace, by name."""
-        return {each.name: self._text_length(each) for each in self._bodies if each.namespace == namespace}
-
-    def _text_length(self, instance_key: InstanceKey) -> int:
-        body = self._bodies[instance_key]
-        version, length = self._text_lengths.get(instance_key, ("", 0))
-        if version != _version(body):
-            version, length = self._text_lengths[instance_key] = _version(body), text_length(body.get("spec"))
-        return length
+        return {each.name: length for each, length in self._text_lengths.items() if each.namespace == namespace}
 
     def handle_event(self, event: str | None, obj: Obj) -> None:
         """Take in an event of the watch.
@@ -67,7 +60,7 @@ class CryostatStore:
                 self._text_lengths.pop(instance_key, None)
                 self._enqueue(instance_key)
         elif before is None or event is None or _is_newer(obj, before):
-            self._bodies[instance_key] = _trim(obj)
+            self._keep(instance_key, obj, before)
             if before is None or _version(obj) != _version(before):
                 self._enqueue(instance_key)
 
@@ -77,9 +70,15 @@ class CryostatStore:
         before = self._bodies.get(instance_key)
         if before is None or before["metadata"]["uid"] != obj["metadata"]["uid"] or not _is_newer(obj, before):
             return  # deleted, re-created or changed since the write; the watch reports that
-        self._bodies[instance_key] = _trim(obj)
+        self._keep(instance_key, obj, before)
         if _desired_state(before) != _desired_state(obj):
             self._enqueue(instance_key)
+
+    def _keep(self, instance_key: InstanceKey, obj: Obj, before: Obj | None) -> None:
+        self._bodies[instance_key] = body = _trim(obj)
+        # A write of the status does not change the generation. Counting takes up to some 10 ms.
+        if before is None or _generation(before) != _generation(obj):
+            self._text_lengths[instance_key] = text_length(body.get("spec"))
 
     def discard(self, instance_key: InstanceKey, uid: str) -> None:
         """Remove a Cryostat that the API server does not know: the watch may have missed its deletion."""
@@ -95,6 +94,10 @@ def _instance(obj: Obj) -> InstanceKey:
 
 def _version(obj: Obj) -> str:
     return str(obj["metadata"]["resourceVersion"])
+
+
+def _generation(obj: Obj) -> tuple[str, int | None]:
+    return obj["metadata"]["uid"], obj["metadata"].get("generation")
 
 
 def _is_newer(obj: Obj, other: Obj) -> bool:

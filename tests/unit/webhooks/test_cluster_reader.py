@@ -200,7 +200,13 @@ def test_the_text_of_the_cryostats_of_a_namespace_is_counted() -> None:
     store = CryostatStore(lambda _: None)
 
     def event(kind: str, namespace: str, name: str, version: int, level: str) -> None:
-        metadata = {"namespace": namespace, "name": name, "uid": name, "resourceVersion": str(version)}
+        metadata = {
+            "namespace": namespace,
+            "name": name,
+            "uid": name,
+            "resourceVersion": str(version),
+            "generation": version,
+        }
         store.handle_event(kind, {"metadata": metadata, "spec": {"level": level}})
 
     for namespace, name in (("n", "a"), ("n", "b"), ("other", "a")):
