@@ -60,7 +60,7 @@ def explanation(error: Exception, server: str, *, has_context_option: bool = Tru
 
 
 def _is_no_status(error: ApiError) -> bool:
-    """Whether the response is not from an API server, for example from a load balancer or a server for HTTPS only."""
+    """Whether a response is not a Status of an API server: for example, it is the page of a load balancer."""
     return error.reason == str(error.status) and (error.status != 403 or _is_page(error))
 
 
@@ -78,7 +78,7 @@ def _connection_failure(error: aiohttp.ClientError | OSError) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _certificate_failure(error.certificate_error)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return "its address is no URL. Correct the server of the cluster in the kubeconfig"
+        return "its address is not a URL. Correct the server of the cluster in the kubeconfig"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name {error.host} cannot be resolved. {_NETWORK}"
     if isinstance(error, aiohttp.ClientProxyConnectionError):

@@ -19,7 +19,7 @@ from .operator_reader import OperatorFacts, change_failure, operator_facts
 from .volume_usage import VolumeUsage, volume_usage
 
 POD_SELECTOR = "kind=cryostat,app={}"
-_OF_RELEASES = ("deployments", "pods", "persistentvolumeclaims")  # what releases are read from
+_OF_RELEASES = ("deployments", "pods", "persistentvolumeclaims")  # `releases` reads them
 _POLICIES = ("networking.k8s.io", "v1", "networkpolicies")
 _NO_OPERATOR = "You may not read the Deployment and the Lease of the operator, so it is not checked whether it runs."
 
@@ -120,7 +120,8 @@ async def cryostats(client: Client, namespace: str, name: str | None) -> list[Ob
     """
     answer = await client.request("GET", cryostat_path(namespace, name or ""))
     if "metadata" not in answer:
-        raise ApiError(200, "Unexpected", "The server does not answer as a Kubernetes API server does")
+        message = "The server does not answer as a Kubernetes API server does; check the cluster of the context"
+        raise ApiError(200, "Unexpected", message)
     if name:
         return [printable(answer)]
     found = printable(answer.get("items") or [])

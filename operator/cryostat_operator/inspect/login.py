@@ -98,7 +98,7 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
     cluster = config["clusters"].get(context.get("cluster")) or {}
     user = kubeconfig.user_of(config, name)
     if not cluster.get("server"):
-        raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server")
+        raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server; correct its cluster")
     _check_impersonation(user, name)
     if plugin := user.pop("exec", None):
         user |= await credentials(plugin, cluster, f"context {name!r} of the kubeconfig")
@@ -118,7 +118,10 @@ def _check_impersonation(user: Mapping[str, Any], context: str) -> None:
     """Refuse fields of impersonation that are not supported: the command would act with other permissions."""
     for field in ("as-groups", "as-user-extra"):
         if user.get(field):
-            raise LoginError(f"the user of context {context!r} of the kubeconfig has {field}, which is not supported")
+            raise LoginError(
+                f"the user of context {context!r} of the kubeconfig has {field}, which is not supported; "
+                "use a context without this field"
+            )
 
 
 def _request_options(cluster: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ async def credentials(plugin: Mapping[str, Any], cluster: Mapping[str, Any], sub
         subject: the start of the message of an error: the context.
 
     Returns:
-        Fields of a user in a kubeconfig: `token`, or `client-certificate-data` and `client-key-data`, or all of them.
+        Fields of a user in a kubeconfig: `token`, or `client-certificate-data` and `client-key-data`, or all three.
 
     Raises:
         LoginError: the plugin cannot be run, fails, or returns no credentials.
@@ -54,7 +54,10 @@ async def credentials(plugin: Mapping[str, Any], cluster: Mapping[str, Any], sub
     try:
         return _credentials(output, str(version))
     except ValueError as error:
-        raise LoginError(f"{subject}: its credential plugin {command} returned no credentials: {error}") from None
+        raise LoginError(
+            f"{subject}: its credential plugin {command} returned no credentials: {error}. "
+            "Check exec of the user in the kubeconfig"
+        ) from None
 
 
 def _text(value: Any) -> str:
@@ -89,7 +92,9 @@ async def _output(plugin: Mapping[str, Any], environment: Mapping[str, str], int
         remedy = hint or "Install it, or correct exec.command of the user in the kubeconfig"
         raise LoginError(f"{subject} does not exist. {remedy}") from None
     except OSError as error:
-        raise LoginError(f"{subject} cannot be run: {str(error.strerror).lower()}") from None
+        cause = str(error.strerror).lower()
+        remedy = "Check exec.command of the user in the kubeconfig"
+        raise LoginError(f"{subject} cannot be run: {cause}. {remedy}") from None
     try:
         output, _ = await process.communicate()
     finally:

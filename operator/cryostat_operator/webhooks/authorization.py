@@ -33,8 +33,8 @@ class AccessReviews:
     """Checks the permissions of users who write Cryostats.
 
     Granted permissions are cached by a digest of the review, because user data in it can be large. If more reviews wait
-    than can be sent, the callers of the webhooks take turns, and the namespaces in the reviews of one caller: all users
-    have the same caller, the API server. A review is not sent if all requests that waited for it have ended.
+    than can be sent, the callers of the webhooks take turns, and so do the namespaces in the reviews of one caller,
+    because the API server calls for all users. A review is not sent if all requests that waited for it have ended.
     """
 
     def __init__(self, client: Client) -> None:
@@ -62,8 +62,8 @@ class AccessReviews:
         permissions = list(required)
         content = orjson.dumps(_of_user(user), option=orjson.OPT_SORT_KEYS)
         if len(content) > MAX_USER_BYTES:
-            message = f"the groups and other data of the user have {len(content)} bytes; {MAX_USER_BYTES} are allowed"
-            raise ApiError(413, "RequestEntityTooLarge", message)
+            size = f"{len(content)} bytes; at most {MAX_USER_BYTES} are allowed"
+            raise ApiError(413, "RequestEntityTooLarge", f"the groups and other data of the user have {size}")
         digest = hashlib.sha256(content).digest()
         for start in range(0, len(permissions), MAX_CONCURRENT):
             batch = permissions[start : start + MAX_CONCURRENT]
@@ -136,7 +136,7 @@ class _Review:
         expires: when its answer is forgotten.
         task: sends it.
         waiting: how many requests wait for its answer.
-        sent: whether it has its turn.
+        sent: whether it has a slot, and is sent.
     """
 
     expires: float

@@ -38,7 +38,7 @@ def count_elements(body: bytes, limits: BodyLimits) -> int:
     if count > limits.elements:  # separators inside strings do not count
         count = _separators(_STRING.sub(b"", body))
     if count > limits.elements:
-        raise TooComplexError(f"the review has {count} elements; {limits.elements} are allowed")
+        raise TooComplexError(f"the review has {count} elements; at most {limits.elements} are allowed")
     return count
 
 

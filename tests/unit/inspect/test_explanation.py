@@ -44,7 +44,7 @@ def test_an_unreachable_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_address_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = command(tmp_path, monkeypatch, "example.com:6443").stderr
-    assert "its address is no URL. Correct the server of the cluster in the kubeconfig." in found
+    assert "its address is not a URL. Correct the server of the cluster in the kubeconfig." in found
 
 
 def test_a_name_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,11 @@ def test_a_trusted_certificate_that_does_not_fit(
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
-        (200, b"<html>login</html>", "The server does not answer as a Kubernetes API server does"),
+        (
+            200,
+            b"<html>login</html>",
+            "The server does not answer as a Kubernetes API server does; check the cluster of the context\n",
+        ),
         (401, b"", "does not accept your credentials. Log in again, or choose another context with --context."),
         (
             404,

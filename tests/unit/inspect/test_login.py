@@ -85,7 +85,7 @@ async def test_a_broken_kubeconfig_is_an_error_of_the_login(
 async def test_a_context_without_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "config", {}, cluster="gone")
     monkeypatch.setenv("KUBECONFIG", str(file))
-    with pytest.raises(LoginError, match=r"^context 'a' of the kubeconfig names no cluster with a server$"):
+    with pytest.raises(LoginError, match=r"names no cluster with a server; correct its cluster$"):
         await log_in()
 
 
@@ -130,7 +130,7 @@ async def test_a_credential_plugin_without_credentials_is_reported(
         await log_in()
     assert str(error.value) == (
         "context 'a' of the kubeconfig: its credential plugin cat returned no credentials: "
-        "its output has neither a token nor a certificate"
+        "its output has neither a token nor a certificate. Check exec of the user in the kubeconfig"
     )
 
 
@@ -202,7 +202,9 @@ async def test_impersonation_in_a_kubeconfig(monkeypatch: pytest.MonkeyPatch, tm
     headers = (await log_in()).connection.headers()
     assert headers == {"Authorization": "Bearer t", "Impersonate-User": "reader", "Impersonate-Uid": "7"}
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", user | {"as-groups": ["a"]})))
-    with pytest.raises(
-        LoginError, match=r"^the user of context 'a' of the kubeconfig has as-groups, which is not supported$"
-    ):
+    with pytest.raises(LoginError) as error:
         await log_in()
+    assert str(error.value) == (
+        "the user of context 'a' of the kubeconfig has as-groups, which is not supported; "
+        "use a context without this field"
+    )

@@ -175,7 +175,9 @@ def config(path: Path, **changes: Any) -> Path:
 
 LOGINS = {
     "the kubeconfig has no context 'b'; `kubectl config get-contexts` lists them": {"current-context": "b"},
-    "context 'a' of the kubeconfig names no cluster with a server": {"clusters": [{"name": "b", "cluster": {}}]},
+    "context 'a' of the kubeconfig names no cluster with a server; correct its cluster": {
+        "clusters": [{"name": "b", "cluster": {}}]
+    },
     "KUBECONFIG cannot be used: TypeError 'int' object is not iterable": {"users": 5},
     "no cluster: not in a pod, and the kubeconfig FILE names no cluster. Correct the variable KUBECONFIG": {
         "clusters": []

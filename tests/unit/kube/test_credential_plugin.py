@@ -107,7 +107,11 @@ async def test_the_messages_of_a_plugin_reach_the_user(capfd: pytest.CaptureFixt
             plugin("no-such-plugin", installHint="Install it\nfrom here"),
             "context 'a': its credential plugin no-such-plugin does not exist. Install it from here",
         ),
-        (plugin("/dev/null"), "context 'a': its credential plugin /dev/null cannot be run: permission denied"),
+        (
+            plugin("/dev/null"),
+            "context 'a': its credential plugin /dev/null cannot be run: permission denied. "
+            "Check exec.command of the user in the kubeconfig",
+        ),
         (
             plugin("cat", interactiveMode="Always"),
             "context 'a': its credential plugin cat asks for input; run the command in a terminal",
@@ -141,7 +145,10 @@ async def test_a_plugin_that_cannot_be_run(found: dict[str, Any], message: str) 
 async def test_an_output_without_credentials(output: object, cause: str) -> None:
     with pytest.raises(LoginError) as error:
         await credentials(printing(output), {}, SUBJECT)
-    assert str(error.value) == f"{SUBJECT}: its credential plugin printf returned no credentials: {cause}"
+    assert str(error.value) == (
+        f"{SUBJECT}: its credential plugin printf returned no credentials: {cause}. "
+        "Check exec of the user in the kubeconfig"
+    )
 
 
 async def test_a_plugin_ends_with_the_command(tmp_path: Path) -> None:

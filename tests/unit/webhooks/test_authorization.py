@@ -89,7 +89,7 @@ async def test_too_much_data_of_a_user_is_not_sent() -> None:
     with pytest.raises(ApiError) as error:
         await reviews(server).missing(user, [PERMISSION])
     size = authorization.MAX_USER_BYTES + len('{"groups":[""],"user":"u"}')
-    assert str(error.value) == f"the groups and other data of the user have {size} bytes; 262144 are allowed"
+    assert str(error.value) == f"the groups and other data of the user have {size} bytes; at most 262144 are allowed"
     assert (error.value.status, server.bodies) == (413, [])
 
 

@@ -130,7 +130,7 @@ async def test_where_a_certificate_is_required_no_other_caller_is_answered(monke
             400,
             f"not a review: the review is nested more than {MAX_DEPTH} levels deep",
         ),
-        (b"[" + b"1," * 250_001 + b"1]", JSON, 413, "the review has 250002 elements; 250000 are allowed"),
+        (b"[" + b"1," * 250_001 + b"1]", JSON, 413, "the review has 250002 elements; at most 250000 are allowed"),
     ],
     ids=["content type", "no JSON", "nested", "elements"],
 )

@@ -13,7 +13,7 @@ from .specs import NAME
 
 
 def warnings(instance: Instance) -> tuple[Problem, ...]:
-    """Return one warning for each renewal that failed, and one for all that were not tried when they were due."""
+    """Return one warning for each renewal that failed, and one for all that are overdue."""
     failed: list[Problem] = []
     overdue: list[str] = []
     for secret, name in specs.certificate_names(instance).items():
@@ -63,8 +63,8 @@ def _overdue(instance: Instance, names: list[str]) -> tuple[Problem, ...]:
     ends = min(found[Key("Secret", instance.namespace, secrets[name])].not_after for name in names)
     several = len(names) > 1
     text = message(
-        f"{counted('Certificate', names)} of namespace {instance.namespace}",
-        f"{'have' if several else 'has'} not been renewed when {'they were' if several else 'it was'} due",
+        f"{counted('Certificate', names)} in namespace {instance.namespace}",
+        f"{'were' if several else 'was'} not renewed when {'they were' if several else 'it was'} due",
         consequence=f"{'The first one' if several else 'It'} works until {ends}",
         remedy=f"Check that cert-manager runs, and see {_command(instance, names[0])}",
     )

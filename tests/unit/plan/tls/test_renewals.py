@@ -44,10 +44,10 @@ def test_a_certificate_that_cannot_be_used_has_another_cause() -> None:
     assert warned(state({**READY, "status": "False"}, FAILED)) == []
 
 
-def test_a_renewal_that_is_not_tried_is_a_warning() -> None:
+def test_a_renewal_that_is_overdue_is_a_warning() -> None:
     assert warned(state(READY)) == []
     [text] = warned(state(READY, overdue=True))
-    assert "has not been renewed when it was due" in text
+    assert "was not renewed when it was due" in text
     assert len(warned(state(READY, FAILED, overdue=True))) == 1, "the failure says more"
 
 
