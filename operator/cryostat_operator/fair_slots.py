@@ -42,7 +42,7 @@ class FairSlots:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self.release()  # the task got the slot and was cancelled at the same time
+                self.release()  # the task got the slot and was canceled at the same time
             raise
 
     def release(self) -> None:
@@ -60,12 +60,12 @@ class FairSlots:
 
 
 def _next_turn(subgroups: dict[Hashable, _Turns]) -> asyncio.Future[None] | None:
-    """Remove the next turn of a group; None if all its tasks were cancelled. Subgroups without turns are removed."""
+    """Remove the next turn of a group; None if all its tasks were canceled. Subgroups without turns are removed."""
     while subgroups:
         subgroup = next(iter(subgroups))
         turns = subgroups.pop(subgroup)
         while turns and turns[0].done():
-            turns.popleft()  # it was cancelled, which costs the group no turn
+            turns.popleft()  # it was canceled, which costs the group no turn
         if not turns:
             continue
         turn = turns.popleft()

@@ -79,7 +79,7 @@ def kopf_settings() -> kopf.OperatorSettings:
 
 
 async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBHOOK_PORT) -> None:
-    """Run the operator until it is cancelled.
+    """Run the operator until it is canceled.
 
     Args:
         host: address to listen on; all addresses if empty.
@@ -111,7 +111,7 @@ async def _watch_when_served(operator: Operator, registry: kopf.OperatorRegistry
 
 
 async def _watch(registry: kopf.OperatorRegistry) -> None:
-    """Run kopf in all namespaces until it is cancelled or fails."""
+    """Run kopf in all namespaces until it is canceled or fails."""
     # By default kopf uses the name of the operating system's user, and fails if the user ID has no name.
     identity = Identity(FIELD_MANAGER)
     await kopf.operator(

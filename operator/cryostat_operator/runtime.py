@@ -29,9 +29,9 @@ from .webhooks.manager import WebhookManager
 logger = logging.getLogger(__name__)
 
 LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing Cryostats
-# How often in succession a permission to list must be missing, and the seconds between two looks. An API server that
-# has just started refuses all requests until it has read the roles.
-REFUSED_LOOKS, LOOK_SECONDS = 10, 1.0
+# How many checks in succession must find that a permission to list is missing, and the seconds between two checks. An
+# API server that has just started refuses all requests until it has read the roles.
+REFUSED_CHECKS, CHECK_SECONDS = 10, 1.0
 
 
 class Operator:
@@ -154,8 +154,8 @@ class Operator:
     async def _lead(self, observing: asyncio.Task[None]) -> None:
         """Take part in leader election after the first lists, or when one was refused: the leader reports that."""
         refused = 0
-        while not observing.done() and refused < REFUSED_LOOKS:
-            await asyncio.wait({observing}, timeout=LOOK_SECONDS)
+        while not observing.done() and refused < REFUSED_CHECKS:
+            await asyncio.wait({observing}, timeout=CHECK_SECONDS)
             refused = refused + 1 if self.observer.refusal else 0
         if observing.done() and observing.exception():
             return

@@ -200,7 +200,7 @@ async def test_only_the_leader_reconciles_and_the_lease_is_released(process: Cre
 async def test_the_leader_reports_a_list_that_is_refused_and_reconciles_when_it_is_allowed(
     process: Create, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, election: bool
 ) -> None:
-    monkeypatch.setattr(runtime, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(runtime, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(reflector, "MAX_BACKOFF", 0.0)
     made = process(leader_election=election, namespace="ops")
     operator, denied = made.operator, ApiError(403, "Forbidden", "cannot list pods")
@@ -223,7 +223,7 @@ async def test_the_leader_reports_a_list_that_is_refused_and_reconciles_when_it_
 async def test_a_replica_that_does_not_lead_reports_no_list_that_is_refused(
     process: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(runtime, "CHECK_SECONDS", 0.0)
     made = process(leader_election=True, namespace="ops")
     made.server.put(LEASE, {"spec": {"holderIdentity": "other", "leaseDurationSeconds": 15}})
     denied = ApiError(403, "Forbidden", "cannot list pods")

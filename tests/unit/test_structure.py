@@ -122,7 +122,7 @@ def test_modules_are_short() -> None:
     assert [module for module in LONGER if lines.get(module, 0) <= MAX_LINES] == [], "exceptions that are not needed"
 
 
-# A shorter one is part of another idea, unless it has its own place for a reason.
+# A shorter module belongs in another one, except these, with the reason.
 MIN_LINES = 30
 SHORTER = {
     "api/accepted_namespaces.py": "api, plan and webhooks read the annotation",

@@ -17,8 +17,8 @@ MAX_PROPERTIES = 256
 # Pods of the report generators: an author of Cryostats who may not create Deployments must not flood the cluster.
 MAX_REPLICAS = 256
 
-# Authors in one namespace must not use up the memory of the operator: Cryostats in a namespace, of which each takes
-# about 0.2 MiB, and characters of text in the specs of all of them.
+# Authors in one namespace must not use up the memory of the operator. Limits of a namespace: the number of Cryostats,
+# each of which takes up to 0.3 MiB, and the characters of text in all their specs.
 MAX_CRYOSTATS = 500
 MAX_TEXT_IN_NAMESPACE = 8 << 20
 

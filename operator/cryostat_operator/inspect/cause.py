@@ -10,7 +10,7 @@ class Cause:
     """One cause of an instance that is not ready.
 
     Attributes:
-        reason: reason of the condition, or a word of the module that found it.
+        reason: reason of the condition, or another one, such as `OperatorNotRunning`.
         message: one or two sentences.
         chain: states that led to it, from the Cryostat down to the pod or volume.
         command: what to run next.

@@ -65,7 +65,7 @@ class Observed:
         lease_is_renewed: whether an operator renews it; None without a Lease.
         webhook_failure: why the API server cannot call a webhook when the Cryostat changes; empty if it can.
         unreadable: one sentence for each kind of object that the user may not read.
-        refused: plural names of the kinds among them in the namespace of the Cryostat that releases are read from.
+        refused: plural names of the kinds that `releases` needs and that the user may not list in this namespace.
     """
 
     cryostat: Obj

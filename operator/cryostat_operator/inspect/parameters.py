@@ -75,10 +75,10 @@ def _cryostats(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 
 
 def _names(ctx: click.Context, path: Callable[[str], str], incomplete: str) -> list[str]:
-    """Return the names of a list that begin with a text; none if the list cannot be read soon.
+    """Return the names of a list that begin with a text; none if the list cannot be read in time.
 
     Args:
-        path: the namespace of the kubeconfig's context → URL path of the list.
+        path: returns the URL path of the list for the namespace of the kubeconfig's context.
     """
     import asyncio
 

@@ -1,4 +1,4 @@
-"""How full volumes are. Only the kubelet knows: it reports the claims of the pods that run on its node."""
+"""How full volumes are, as the kubelet of each node reports it for the claims of the pods that run there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The address of the API server and the credentials for it: of the pod's ServiceAccount, or from KUBECONFIG.
 
-kopf's own login functions read tokens and certificates. For all else, such as OpenID Connect, the official client
-library is loaded.
+kopf's own login functions read tokens and certificates, and `credential_plugin` runs credential plugins. For all else,
+such as OpenID Connect, the official client library is loaded.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class EventRecorder:
         self._recorded_once: dict[str, None] = {}  # digests, the oldest first
 
     async def record_all(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
-        """Record an event for each cause that is new: it was in no call since the last one of `retain` without it.
+        """Record an event for each new cause: one that was not recorded, or that `retain` has forgotten since.
 
         A cause is identified by `event_digest`. In the first call after the operator started, the conditions in the
         status of the Cryostat and the events in the cluster decide what is new, see `_is_recorded`.

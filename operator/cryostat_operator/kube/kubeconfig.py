@@ -72,7 +72,7 @@ def user_of(config: Mapping[str, Any], context: str) -> dict[str, Any]:
 
 
 async def configuration_of_library(context: str) -> tuple[Any, str]:
-    """Ask the Kubernetes client for what needs OpenID Connect.
+    """Let the Kubernetes client library log in, for example with OpenID Connect.
 
     Args:
         context: name of a context of the kubeconfig.

@@ -142,7 +142,7 @@ class LeaderElection:
         return self._record.leads(clock())
 
     async def run(self) -> None:
-        """Wait for the Lease and renew it, until cancelled."""
+        """Wait for the Lease and renew it, until canceled."""
         logger.info("Waiting for leadership: Lease %s, identity %s", self._lease, self._record.name)
         while True:
             if await self._attempt(ATTEMPT_TIMEOUT):
@@ -153,7 +153,7 @@ class LeaderElection:
     async def release(self, wait_idle: Callable[[], Awaitable[None]]) -> None:
         """Start no more writes, wait for those in flight, and release the Lease. If that fails, the Lease expires.
 
-        `run` must have been cancelled.
+        `run` must have been canceled.
 
         Args:
             wait_idle: returns when no write is in flight.

@@ -81,7 +81,7 @@ class Source:
 
 
 class Reflector:
-    """Lists and watches one resource until it is cancelled.
+    """Lists and watches one resource until it is canceled.
 
     Attributes:
         synced: set after the first complete list.

@@ -78,7 +78,7 @@ class ChosenNamespaces:
         await self._allowed[namespace].wait()
 
     async def deny_if_confirmed(self, namespace: str, source: Source) -> bool:
-        """Do not serve a namespace, in which this source was refused, until the source can be listed.
+        """Stop serving a namespace in which this source was refused, until the source can be listed.
 
         An API server that has just started refuses all requests until it has read the roles. So a second request must
         be refused, too.

@@ -13,7 +13,7 @@ MAX_REMEMBERED = 5_000  # deleted objects; late responses overlap with few delet
 
 
 class Deletions:
-    """Remembers deleted objects, the last `MAX_REMEMBERED` of each sort.
+    """Remembers deleted objects: the last `MAX_REMEMBERED` tombstones, own deletions and lost objects.
 
     An object is lost if another client deleted it and it is still missing.
     """

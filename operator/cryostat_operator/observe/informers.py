@@ -121,7 +121,7 @@ class Informers:
         return next((each.refusal for each in required if each.refusal and not each.synced.is_set()), None)
 
     async def _on_discovery(self, added: frozenset[str], removed: frozenset[str]) -> None:
-        """Watch the added kinds but those on demand, and drop the objects of the removed ones."""
+        """Watch the added kinds, except those that are watched on demand, and drop the objects of the removed ones."""
         added = frozenset(kind for kind in added if not KINDS[kind].on_demand)
         for kind in sorted(removed):
             self._reflectors.pop(kind)[1].cancel()

@@ -45,7 +45,7 @@ def to_read(instance_key: InstanceKey, records: Mapping[Key, Record]) -> set[Key
 
 
 def with_other_password(instance_key: InstanceKey, records: Mapping[Key, Record]) -> Key | None:
-    """Return the Secret with the keystore of an instance if it does not open with its password; None if it may."""
+    """Return the Secret with the keystore of an instance if its password does not open it; None if it may open it."""
     keystore, password = _records(instance_key, records)
     if keystore is None or password is None or keystore.opens_with != (_digest(password), False):
         return None

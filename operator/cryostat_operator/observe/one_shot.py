@@ -26,7 +26,7 @@ from . import keystores, readable
 from .authentication import authentication_type
 from .records import reference_summary
 
-# Kinds without whose objects a plan is another one.
+# A plan depends on objects of these kinds, so nothing is assumed if the user may not read one.
 _DECISIVE_KINDS = frozenset({"Secret", "ConfigMap", "PersistentVolumeClaim", "Deployment"})
 
 
@@ -143,7 +143,7 @@ async def _read(
         The objects, None for one that does not exist, and the keys of owned ones that the user may not read.
 
     Raises:
-        ApiError: something cannot be read. The plan depends on Secrets and ConfigMaps, and on claims.
+        ApiError: an object of `_DECISIVE_KINDS` may not be read, or a request failed for another reason.
     """
     ordered, unread = sorted({*owned, *referenced}), set()
 

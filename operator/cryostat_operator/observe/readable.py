@@ -1,6 +1,6 @@
 """Reads lists of the cluster once, with the permissions of a user, for a plan outside of the operator.
 
-The argument `forbidden` of the functions gets what the user may not read, and what is assumed instead.
+The functions add what the user may not read to the argument `forbidden`, with what is assumed instead.
 """
 
 from __future__ import annotations

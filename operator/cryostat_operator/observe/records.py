@@ -118,7 +118,7 @@ class Record:
     opens_with: tuple[str, bool] | None = None
 
     def keep_results(self, before: Record) -> None:
-        """Take over what was found out about an earlier version of the object, as far as it still applies."""
+        """Take over the results of comparisons with an earlier version of the object, where they still hold."""
         if before.spec_hash == self.spec_hash:
             self.in_sync_with = before.in_sync_with
         if before.data and self.data and before.data.digest == self.data.digest:

@@ -12,7 +12,7 @@ from .model.reasons import Reason
 UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID, Reason.CERTIFICATE_NOT_RENEWED)
 """Reasons of other conditions that a summary names.
 
-Pods that run have not read the file or value, new ones will; and the certificate works until it expires.
+Running pods have not read the file or value yet, but new pods will. The certificate works until it expires.
 """
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |, (?:but|which|without which|and this|so that) |[.;:]$")

@@ -80,7 +80,7 @@ class WorkQueue(Generic[K]):
         """Cancel all reconciles and drop all keys. The queue may be opened again; keys must be enqueued again then."""
         self._open = False
         self._requeued.clear()
-        # A task that is cancelled before it starts does not remove its key.
+        # A task that is canceled before it starts does not remove its key.
         self._running = set()
         for _, handle in self._timers.values():
             handle.cancel()

@@ -126,7 +126,7 @@ class CachedReader:
         known = self._cryostats.get(instance_key)
         if known is not None and known["metadata"]["uid"] == uid:
             return found
-        # Users who can read the Cryostat know its UID. Others must not learn from an answer what it has.
+        # Users who can read the Cryostat know its UID. An answer must not reveal its objects to others.
         return replace(found, **{name: getattr(_NOTHING, name) for name in INSTANCE_FIELDS})
 
     async def count(self, namespace: str) -> int:

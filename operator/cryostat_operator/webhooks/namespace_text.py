@@ -23,7 +23,7 @@ class NamespaceText:
     """Refuses a Cryostat with more text than its namespace may have.
 
     Args:
-        known: returns the text of the known Cryostats in a namespace, in characters by name.
+        known: returns the characters of text in the specs of the known Cryostats in a namespace, by name.
         clock: returns seconds.
     """
 
@@ -34,7 +34,7 @@ class NamespaceText:
         self._admitted: dict[_Admitted, tuple[float, int]] = {}
 
     def refusal(self, request: AdmissionRequest) -> str | None:
-        """Return why a Cryostat that is created or becomes longer has too much text, None if it is admitted."""
+        """Return why a new or longer Cryostat has too much text, else None, and count its length from now on."""
         length, before = text_length(request.obj.get("spec")), request.old.get("spec")
         key = request.caller.address, request.namespace, request.name
         if request.operation == "UPDATE" and (size_problems(before) or length <= text_length(before)):

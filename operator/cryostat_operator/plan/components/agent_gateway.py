@@ -85,7 +85,9 @@ def config_map(instance: Instance) -> Obj:
 
 
 def _has_ipv6(instance: Instance) -> bool:
-    """Return whether the API server has an IPv6 address, as its Service and the pods of its cluster then have, too.
+    """Return whether the API server or its Service has an IPv6 address.
+
+    Otherwise, Services have IPv4 addresses by default, so agents connect with IPv4.
 
     nginx does not start with an IPv6 address on a node whose kernel has no IPv6.
     """

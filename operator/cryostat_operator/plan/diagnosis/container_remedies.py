@@ -19,7 +19,7 @@ _FULL = re.compile(r"(?i)no space left on device|disk quota exceeded")
 _READ_ONLY = re.compile(r"(?i)read-only file system")
 _DENIED = re.compile(r"(?i)permission denied|operation not permitted")
 _WRONG_PROGRAM_CODE = 255  # runc ends with it if the kernel cannot execute the program
-# What the node keeps from starting a container, and the remedy.
+# What keeps a node from starting a container, and the remedy.
 _OF_THE_NODE = (
     (re.compile(r"seccomp profile"), "Copy the profile to {node}, or correct seccompProfile in {security}"),
     (
