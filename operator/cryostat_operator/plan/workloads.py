@@ -116,6 +116,14 @@ def service_port(config: _HttpServiceConfig | None, default: int) -> int:
     return (config.http_port if config else None) or default
 
 
+def has_variable(instance: Instance, name: str) -> bool:
+    """Return whether a container of the application's live Deployment has an environment variable."""
+    live = instance.live("Deployment", instance.name) or {}
+    pod = ((live.get("spec") or {}).get("template") or {}).get("spec") or {}
+    variables = (each for container in pod.get("containers") or () for each in container.get("env") or ())
+    return any(each.get("name") == name for each in variables)
+
+
 def scheduling(options: SchedulingConfiguration | None) -> dict[str, Any]:
     """Return the fields of a pod's spec that select nodes; empty if the spec sets none."""
     if options is None:

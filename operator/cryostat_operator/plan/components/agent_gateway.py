@@ -89,10 +89,15 @@ def _has_ipv6(instance: Instance) -> bool:
 
     Otherwise, Services have IPv4 addresses by default, so agents connect with IPv4.
 
-    nginx does not start with an IPv6 address on a node whose kernel has no IPv6.
+    nginx does not start with an IPv6 address on a node whose kernel has no IPv6. While no address is known, the
+    configuration stays as it is: a change would restart the pod.
     """
     service = instance.settings.api_server_service
-    return any(":" in address for address in (*instance.snapshot.api_server, *(service[:1] if service else ())))
+    addresses = (*instance.snapshot.api_server, *(service[:1] if service else ()))
+    if not addresses:
+        live = instance.live("ConfigMap", config_name(instance)) or {}
+        return "listen [::]:" in ((live.get("data") or {}).get("nginx.conf") or "")
+    return any(":" in address for address in addresses)
 
 
 def config_name(instance: Instance) -> str:

@@ -30,6 +30,7 @@ LOOPBACK = "127.0.0.0/8,::1/128"
 # Recordings and heap dumps. The same limit as that of the report generators; the default of the image is 1 GiB.
 MAX_BODY_SIZE = "10G"
 BUNDLE_STARTUP_SECONDS = 600
+_IPV6_ONLY = "CRYOSTAT_DISCOVERY_IPV6_ENABLED"
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
@@ -222,14 +223,14 @@ def _discovery_environment(instance: Instance) -> list[Obj]:
     port_names = (options.discovery_port_names if options else None) or default_names
     port_numbers = (options.discovery_port_numbers if options else None) or default_numbers
     servers = instance.snapshot.api_server
-    ipv6_only = bool(servers) and all(":" in address for address in servers)
+    ipv6_only = all(":" in each for each in servers) if servers else workloads.has_variable(instance, _IPV6_ONLY)
     return [
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_ENABLED", "true"),
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_NAMESPACES", ",".join(instance.target_namespaces)),
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NAMES", builders.escape_expansion(",".join(port_names))),
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NUMBERS", ",".join(map(str, port_numbers))),
         # The application leaves out IPv6 addresses by default, so that pods with both kinds are discovered once.
-        *([builders.env("CRYOSTAT_DISCOVERY_IPV6_ENABLED", "true")] if ipv6_only else []),
+        *([builders.env(_IPV6_ONLY, "true")] if ipv6_only else []),
     ]
 
 

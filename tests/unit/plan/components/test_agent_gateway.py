@@ -139,6 +139,17 @@ def test_ipv6_addresses_are_used_if_the_api_server_has_one(
     assert config.count("listen ") - config.count("listen [") == 2 + openshift
 
 
+@pytest.mark.parametrize("servers", [("10.0.0.1",), ("fd00::1",)])
+def test_while_the_addresses_of_the_api_server_are_unknown_nothing_restarts(servers: tuple[str, ...]) -> None:
+    """An API server that starts has none for a moment, and the user of `diff` may not be allowed to read them."""
+    state = ClusterState(cryostat())
+    state.snapshot = replace(state.snapshot, api_server=servers)
+    known = state.settle().plan.objects
+    state.snapshot = replace(state.snapshot, api_server=())
+    unknown = state.plan.objects
+    assert [key for key in unknown if unknown[key] != known[key]] == []
+
+
 def test_only_on_openshift_users_pass_through_the_gateway() -> None:
     assert "8180" not in nginx_conf()
     text = find(settled(openshift=True).plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
