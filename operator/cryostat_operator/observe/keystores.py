@@ -28,7 +28,8 @@ def compare(instance_key: InstanceKey, records: Mapping[Key, Record]) -> None:
         return
     if keystore.value and password.value and not _is_compared(keystore, password):
         keystore.opens_with = _digest(password), opens_with(keystore.value, password.value) is not False
-    if keystore.value is None or _is_compared(keystore, password):
+    has_no_keystore = keystore.value is None and not keystore.is_partial
+    if has_no_keystore or _is_compared(keystore, password):
         keystore.drop_value()
         password.drop_value()
 

@@ -29,7 +29,8 @@ class Cluster:
 
     def __init__(self) -> None:
         self.server = ApiServer()
-        self.observer = Observer(self.server, RecordedTriggers().triggers, lambda _: True)
+        self.exists = True  # the Cryostat
+        self.observer = Observer(self.server, RecordedTriggers().triggers, lambda _: self.exists)
 
     def put(self, obj: Obj) -> None:
         key = Key("Secret", "here", obj["metadata"]["name"])
@@ -136,6 +137,21 @@ async def test_an_unreadable_keystore_or_password_is_not_read_again_and_again() 
     empty.put(keystore("former"))
     assert not await empty.has_other_password()
     assert cluster.server.requests == empty.server.requests == []
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_secrets_that_exist_before_their_cryostat_are_compared_at_once(order: list[Callable[[str], Obj]]) -> None:
+    """As after a restore. No event follows their first read."""
+    cluster = Cluster()
+    cluster.exists = False
+    for obj, password in zip(order, ("former", "new"), strict=True):
+        cluster.put(obj(password))
+    cluster.exists = True
+    assert await cluster.has_other_password()
+    assert (sorted(cluster.server.requests), cluster.kept) == (
+        [("GET", path_of(PASSWORD)), ("GET", path_of(KEYSTORE))],
+        [b"", b""],
+    )
 
 
 async def test_nothing_is_kept_without_a_cryostat() -> None:
