@@ -36,14 +36,15 @@ class OneShotReader:
     Attributes:
         assumptions: what the user may not read, and what is assumed instead: one sentence each.
         unread: objects that the user may not read.
+        may_read_endpoints: whether the user may read the addresses of the API server.
     """
 
-    def __init__(
-        self, snapshot: Snapshot, assumptions: tuple[str, ...] = (), unread: Collection[Key] = frozenset()
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, forbidden: Mapping[str, str], unread: Collection[Key] = frozenset()) -> None:
+        """`forbidden`: what the user may not read, and what is assumed instead."""
         self._snapshot = snapshot
-        self.assumptions = assumptions
+        self.assumptions = tuple(f"You may not read {what}: {assumed}." for what, assumed in forbidden.items())
         self.unread = unread
+        self.may_read_endpoints = readable.ENDPOINTS not in forbidden
 
     @classmethod
     async def create(cls, client: Client, cryostat: Cryostat, settings: Settings) -> OneShotReader:
@@ -76,8 +77,7 @@ class OneShotReader:
         objects, unread = await _read(client, owned, referenced, forbidden)
         former = await _former_objects(client, desired, owned | referenced, forbidden)
         snapshot = _with_objects(snapshot, desired, owned, objects)
-        assumptions = tuple(f"You may not read {what}: {assumed}." for what, assumed in forbidden.items())
-        return cls(replace(snapshot, live={**former, **snapshot.live}), assumptions, unread)
+        return cls(replace(snapshot, live={**former, **snapshot.live}), forbidden, unread)
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
@@ -185,8 +185,8 @@ def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects
             data[key.kind, key.name] = reference_summary(key.kind, obj) if obj and is_used else None
         if obj and is_own and key in owned:
             live[key] = trim(key.kind, obj)
-    if keystores.has_other_password(instance_key, own_secrets):
-        keystore = keystores.keys(instance_key)[0]
+    keystore = keystores.keys(instance_key)[0]
+    if keystore in certificates and keystores.has_other_password(instance_key, own_secrets):
         certificates[keystore] = replace(certificates[keystore], has_other_password=True)
     ca = certificates.get(Key("Secret", instance_key.namespace, names.ca_secret(*instance_key)))
     pem = ca.pem if ca else None

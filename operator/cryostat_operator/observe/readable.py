@@ -18,6 +18,8 @@ from .ingress_classes import IngressClassStore
 from .ingress_classes import ingress_classes as classes_of
 from .planning import has_ingress_spec
 
+ENDPOINTS = "endpointslices in namespace default"
+
 
 async def served_kinds(client: Client) -> frozenset[str]:
     """Return the kinds of objects of instances that the API server serves."""
@@ -39,9 +41,9 @@ async def api_server_endpoints(client: Client, forbidden: dict[str, str]) -> Api
     except ApiError as error:
         if error.status != 403:
             raise
-        forbidden["endpointslices in namespace default"] = (
-            "the rules of NetworkPolicies for the API server are not compared, and it is assumed that the API server "
-            "has no IPv6 address"
+        forbidden[ENDPOINTS] = (
+            "the rules of NetworkPolicies for the API server are not compared, and for a new Cryostat it is "
+            "assumed that the API server has no IPv6 address"
         )
         return store
     for obj in response.get("items") or ():

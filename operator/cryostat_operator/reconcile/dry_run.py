@@ -17,6 +17,7 @@ from ..observe.one_shot import OneShotReader
 from ..observe.planning import plan_for
 from ..plan.diff.plan_diff import Change, diff
 from ..plan.model.kinds import KINDS, Obj, cryostat_path, resource_path
+from ..plan.model.reasons import Reason
 from ..settings import Settings
 
 HIDDEN = "<hidden>"
@@ -53,6 +54,8 @@ async def difference(client: Client, cryostat: Cryostat, settings: Settings) -> 
         if change.key not in reader.unread:
             lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
+        if problem.reason == Reason.API_SERVER_UNKNOWN and not reader.may_read_endpoints:
+            continue  # the operator may know them
         lines.append(f"# {problem.reason}: {problem.message}\n")
     return Difference("".join(lines), reader.assumptions)
 

@@ -62,6 +62,13 @@ def test_a_keystore_is_compared_with_the_password_of_the_instance(own: bool) -> 
     assert found.certificates[KEYSTORE].has_other_password == own
 
 
+def test_a_keystore_without_a_certificate_is_not_compared() -> None:
+    issued = secret(KEYSTORE, own=True, **{"keystore.p12": keystore("former")["data"]["keystore.p12"]})
+    issued["metadata"]["annotations"] = {constants.ANNOTATION_CERTIFICATE: NAME}
+    found = read(tls=True, keystore=issued, password=secret(PASSWORD, own=True, KEYSTORE_PASS="bmV3"))
+    assert KEYSTORE not in found.certificates
+
+
 def test_a_secret_that_the_spec_names_is_used() -> None:
     found = read(login=secret(LOGIN, own=False, htpasswd="YTpi"))
     content = found.data["Secret", "login"]

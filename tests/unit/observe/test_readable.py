@@ -64,7 +64,7 @@ async def test_addresses_of_the_api_server_and_namespaces_need_no_permission() -
     assert await namespaces(server, ["team"], forbidden) == {"team": NamespaceState()}
     assert forbidden == {
         "endpointslices in namespace default": "the rules of NetworkPolicies for the API server are not compared, and "
-        "it is assumed that the API server has no IPv6 address",
+        "for a new Cryostat it is assumed that the API server has no IPv6 address",
         "namespace team": "it is assumed that it exists",
     }
 

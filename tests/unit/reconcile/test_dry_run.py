@@ -146,6 +146,17 @@ async def test_former_objects_that_the_user_may_not_read_are_left_out(status: in
     )
 
 
+@pytest.mark.parametrize("refused", [True, False])
+async def test_addresses_that_only_the_user_may_not_read_are_no_problem(refused: bool) -> None:
+    server = Served()
+    server.hook = lambda method, path, body: ApiError(403, "", path) if refused and "endpointslices" in path else None
+    spec = {"networkPolicies": {"coreConfig": {"egressEnabled": True}}}
+    cryostat = read_cryostat({"metadata": {"name": "sample", "namespace": "here"}, "spec": spec})
+    text, assumptions = await difference(server, cryostat, Settings(service_tls=False))
+    assert ("# ApiServerUnknown: " in text) == (not refused)
+    assert bool(assumptions) == refused
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "raised"), [("Service", "sample-storage", False), ("Secret", "sample-storage", True)]
 )
