@@ -76,7 +76,7 @@ class CryostatStore:
 
     def _keep(self, instance_key: InstanceKey, obj: Obj, before: Obj | None) -> None:
         self._bodies[instance_key] = body = _trim(obj)
-        # A write of the status does not change the generation. Counting takes up to some 10 ms.
+        # A write of the status does not change the generation. Counting can take more than 10 ms.
         if before is None or _generation(before) != _generation(obj):
             self._text_lengths[instance_key] = text_length(body.get("spec"))
 
