@@ -14,8 +14,11 @@ from tests.cluster import watched
 from tests.cluster.api import eventually
 
 ROOT = Path(__file__).parents[3]
+# In the background of a script, a process starts with SIGINT ignored.
 BUILD = """
+import signal
 from tests.cluster import watched
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with watched.scratch_directory("build-", {parent!r}) as scratch:
     watched.run(["sh", "-c", "sleep 600 >$0 & wait", {pipe!r}], {{}})
 """
@@ -30,7 +33,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_no_directory(tmp_path: Path
     with pipe.open() as output:  # waits for `sleep`
         assert list(tmp_path.glob("build-*"))
         build.send_signal(number)
-        build.wait()
+        build.wait(60)
         assert output.read() == ""  # waits until `sleep` has ended
     eventually(lambda: not list(tmp_path.glob("build-*")), what="the directory is removed")
 
