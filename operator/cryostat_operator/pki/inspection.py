@@ -23,8 +23,8 @@ _MAX_SKEW = 300.0
 MAX_CERTIFICATES = 64 * 1024
 # A certificate is renewed after two thirds of its lifetime plus up to 5 %, so that not all are renewed at once.
 RENEW_AFTER, JITTER = 2 / 3, 0.05
-# cert-manager renews a certificate after the same part of its lifetime, without jitter, and needs some seconds for it.
-OVERDUE_SECONDS = 60.0
+# cert-manager renews a certificate after the same part of its lifetime, without jitter, and may be restarting then.
+OVERDUE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)

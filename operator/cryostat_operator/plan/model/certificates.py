@@ -29,7 +29,7 @@ class CertificateInfo:
         trusted: identifiers of the public keys of the certificates in `ca.crt`.
         key_matches: whether the private key belongs to the certificate; True if the Secret has no private key.
         renewal_due: whether it must be renewed now.
-        renewal_overdue: whether cert-manager should have renewed it more than a minute ago.
+        renewal_overdue: whether cert-manager should have renewed it more than ten minutes ago.
         expired: whether it has expired.
         not_after: end of its validity, RFC 3339.
         pem: for a CA, all certificates of `ca.crt`; otherwise empty.
