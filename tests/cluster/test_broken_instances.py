@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,6 +129,7 @@ def break_from_the_start(scenario: Scenario, place: dict[str, str]) -> None:
     """Cryostats whose spec does not fit the cluster, and those that are ready first."""
     taken = {"networkOptions": {"coreConfig": {"externalHost": HOST}}}
     scenario.wait_until_ready(scenario.cryostat(place["paused"], **taken))
+    time.sleep(1.1)  # creation times are whole seconds, and the older Route keeps the host
     scenario.cryostat(place["route"], **taken)
     scenario.cryostat(place["secret"], declarativeCredentials=[{"secretName": "absent"}])
     scenario.cryostat(place["targets"], targetNamespaces=[place["targets"], "absent"])
