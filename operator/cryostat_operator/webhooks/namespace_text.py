@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..api.limits import MAX_TEXT_IN_NAMESPACE, size_problems, text_length
+from .cluster_reader import MAX_NAME_LENGTH
 from .reviews import AdmissionRequest
 
 ADMITTED_SECONDS = 60.0  # how long an admitted length counts; the cache has the Cryostat by then, if it was stored
 MAX_ADMITTED = 5_000  # Cryostats whose admitted length is remembered
-MAX_NAME_LENGTH = 253  # characters; the API server accepts no name with more
 
 _Admitted = tuple[str, str, str]
 
