@@ -32,6 +32,7 @@ LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing 
 # How many checks in succession must find that a permission to list is missing, and the seconds between two checks. An
 # API server that has just started refuses all requests until it has read the roles.
 REFUSED_CHECKS, CHECK_SECONDS = 10, 1.0
+STOP_SECONDS = 5.0  # for writes that must be finished, such as those of a Secret that was deleted to be recreated
 
 
 class Operator:
@@ -121,8 +122,11 @@ class Operator:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.election:
-            await self.election.release(self.gate.wait_idle)
+            await self.election.release(self._wait_idle)
         self.queue.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.reconciler.wait_idle()
         if self.webhooks:
             await self.webhooks.stop()
         await self.observer.stop()
@@ -185,6 +189,11 @@ class Operator:
         if not self.ready:
             return await self.reconciler.report_unobserved(instance_key, self.observer.refusal)
         return await self.reconciler(instance_key)
+
+    async def _wait_idle(self) -> None:
+        """Wait until every write that began has ended."""
+        await self.reconciler.wait_idle()
+        await self.gate.wait_idle()
 
     def _may_write(self) -> bool:
         return self.election is None or self.election.leads

@@ -99,6 +99,7 @@ class ApiServer(Client):
         params: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        must_lead: bool = True,
     ) -> Obj:
         """Process one request, with the interface of `Client.request`."""
         is_dry_run = "dryRun" in (params or {})

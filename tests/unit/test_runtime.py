@@ -36,6 +36,8 @@ class Reconciles:
         self.keys: list[InstanceKey] = []
         self.unobserved: list[tuple[InstanceKey, ApiError | None]] = []
         self.resets = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
 
     def reset(self) -> None:
         self.resets += 1
@@ -43,6 +45,9 @@ class Reconciles:
     async def __call__(self, instance_key: InstanceKey) -> Result:
         self.keys.append(instance_key)
         return Result()
+
+    async def wait_idle(self) -> None:
+        await self.idle.wait()
 
     async def report_unobserved(self, instance_key: InstanceKey, refusal: ApiError | None) -> Result:
         self.unobserved.append((instance_key, refusal))
@@ -194,6 +199,30 @@ async def test_only_the_leader_reconciles_and_the_lease_is_released(process: Cre
     made.operator.queue.enqueue(OTHER)
     await asyncio.sleep(0.01)
     assert made.reconciles.keys == [ONE]
+
+
+@pytest.mark.parametrize("election", [True, False])
+async def test_writes_that_must_be_finished_delay_the_end(process: Create, election: bool) -> None:
+    made = process(leader_election=election, namespace="ops")
+    await made.operator.start()
+    await until(lambda: made.reconciles.resets)
+    made.reconciles.idle.clear()
+    requests = len(made.server.requests)
+    stop = asyncio.create_task(made.operator.stop())
+    await asyncio.sleep(0.05)
+    assert not stop.done()
+    assert ("PUT", LEASE) not in made.server.requests[requests:]
+    made.reconciles.idle.set()
+    await stop
+    assert (("PUT", LEASE) in made.server.requests[requests:]) is election
+
+
+async def test_an_end_waits_for_writes_for_a_limited_time(process: Create, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "STOP_SECONDS", 0.01)
+    made = process()
+    await made.operator.start()
+    made.reconciles.idle.clear()
+    await made.operator.stop()
 
 
 @pytest.mark.parametrize("election", [True, False])

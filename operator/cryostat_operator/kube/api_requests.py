@@ -14,7 +14,7 @@ import orjson
 from ..plan.model.kinds import Obj
 from .connection import Connection
 from .connection_pool import ConnectionPool
-from .errors import ApiUnavailable, LoginError
+from .errors import NOT_LEADING, ApiUnavailable, LoginError
 from .leadership_gate import LeadershipGate, NotLeaderError
 from .responses import TooManyRequests, Unauthorized, UntrustedServer, decode, decode_lines, decode_list, failure_text
 
@@ -71,10 +71,14 @@ class Requests:
         params: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        must_lead: bool = True,
     ) -> Obj:
         """Send one request and decode the response.
 
         Retries after 429 and, with new credentials, after 401 and once if the server's certificate is not trusted.
+
+        Args:
+            must_lead: False for a write that is sent without leadership, too: see `LeadershipGate.guard`.
 
         Raises:
             ApiUnavailable: no response, no valid credentials or 429 after `MAX_ATTEMPTS`, 5xx without a cause, or a
@@ -84,7 +88,7 @@ class Requests:
         data = None if body is None else orjson.dumps(body)
         headers = {} if data is None else {"Content-Type": content_type}
         headers["Accept"] = accept
-        return await self._with_retries(lambda: self._send(method, path, data, params, headers))
+        return await self._with_retries(lambda: self._send(method, path, data, params, headers, must_lead=must_lead))
 
     async def list_page(
         self, path: str, on_item: Callable[[Obj], None], params: Mapping[str, str], accept: str = "application/json"
@@ -140,6 +144,7 @@ class Requests:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str],
         on_item: Callable[[Obj], None] | None = None,
+        must_lead: bool = True,
     ) -> Obj:
         """One attempt. With `on_item` the response is a list, whose items are left out of the result."""
         url, options = self._pool.connection.server + path, self._pool.connection.request_options
@@ -147,7 +152,7 @@ class Requests:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=5)
         started, code = time.monotonic(), 0
         try:
-            with self._guarded_body(method, data) as body:
+            with self._guarded_body(method, data, must_lead=must_lead) as body:
                 async with self._pool.requests.request(
                     method, url, data=body, params=params, headers=headers, timeout=timeout, **options
                 ) as response:
@@ -156,7 +161,7 @@ class Requests:
                         return await decode_list(response, on_item)
                     return decode(code, response.headers, await response.read())
         except NotLeaderError:
-            raise ApiUnavailable(0, "NotLeading", f"{method} {path}: another replica may be writing") from None
+            raise ApiUnavailable(0, NOT_LEADING, f"{method} {path}: another replica may be writing") from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise UntrustedServer(f"{method} {path}: {failure_text(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -164,9 +169,13 @@ class Requests:
         finally:
             self._on_request(method, code, time.monotonic() - started)
 
-    def _guarded_body(self, method: str, data: bytes | None) -> AbstractContextManager[aiohttp.Payload | bytes | None]:
+    def _guarded_body(
+        self, method: str, data: bytes | None, *, must_lead: bool
+    ) -> AbstractContextManager[aiohttp.Payload | bytes | None]:
         """The body of one request, while it is in flight. Writes go through the leadership gate."""
-        return nullcontext(data) if method == "GET" or self._gate is None else self._gate.guard(data or b"")
+        if method == "GET" or self._gate is None:
+            return nullcontext(data)
+        return self._gate.guard(data or b"", must_lead=must_lead)
 
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:

@@ -36,10 +36,11 @@ class Client(Requests):
                 raise
             return None
 
-    async def create(self, obj: Obj) -> Obj:
+    async def create(self, obj: Obj, *, must_lead: bool = True) -> Obj:
         """Create an object; raises `ApiError` with reason `AlreadyExists` if there is one of this name."""
         path = collection_path(obj["kind"], obj["metadata"].get("namespace") or "")
-        return await self.request("POST", path, body=obj, params={"fieldManager": FIELD_MANAGER})
+        params = {"fieldManager": FIELD_MANAGER}
+        return await self.request("POST", path, body=obj, params=params, must_lead=must_lead)
 
     async def replace(self, key: Key, obj: Obj) -> Obj:
         """Replace an object; fails with status 409 if its `metadata.resourceVersion` is not the current one."""

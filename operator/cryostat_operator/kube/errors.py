@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+NOT_LEADING = "NotLeading"  # the reason of a write that was not sent, because this replica is not leader
+
 
 @dataclass(frozen=True)
 class StatusCause:

@@ -28,16 +28,20 @@ class LeadershipGate:
         self._in_flight = 0
 
     @contextmanager
-    def guard(self, data: bytes) -> Iterator[BytesPayload]:
+    def guard(self, data: bytes, *, must_lead: bool = True) -> Iterator[BytesPayload]:
         """Count a write from the start of its request to the response, and yield the body to send.
+
+        Args:
+            must_lead: False for a write that finishes what this replica began as leader, and that overwrites nothing.
 
         Raises:
             NotLeaderError: this replica is not leader.
         """
-        self._check()
+        if must_lead:
+            self._check()
         self._in_flight += 1
         try:
-            yield _GuardedBody(data, self._check)
+            yield _GuardedBody(data, self._check) if must_lead else BytesPayload(data)
         finally:
             self._in_flight -= 1
 

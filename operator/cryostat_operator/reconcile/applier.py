@@ -77,9 +77,14 @@ class Applier:
 
     def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted instance."""
+        self._writer.recreated_secrets.forget(instance_key)
         self._limiter.forget(instance_key)
         self.reverted_changes.forget(instance_key)
         self._slow.discard(instance_key)
+
+    async def wait_idle(self) -> None:
+        """Wait for the writes that continue when their reconcile is canceled."""
+        await self._writer.recreated_secrets.wait_idle()
 
     def reset(self) -> None:
         """Forget what was found out about writes in an earlier leadership term."""

@@ -70,6 +70,10 @@ class Reconciler:
         self._stuck.reset()
         self._failures.reset()
 
+    async def wait_idle(self) -> None:
+        """Wait for the writes that continue when their reconcile is canceled."""
+        await self._applier.wait_idle()
+
     async def __call__(self, instance_key: InstanceKey) -> Result:
         """Reconcile one instance, report failures and count the result."""
         with self._metrics.reconcile_duration.time(), log_context(f"{instance_key.namespace}/{instance_key.name}"):

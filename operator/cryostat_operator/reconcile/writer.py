@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import suppress
 from dataclasses import replace
 
 from ..kube.client import Client
@@ -17,13 +14,11 @@ from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import PARTIAL, InstanceKey, Key, Obj
 from ..plan.model.managed_fields import trim
 from ..plan.model.reasons import Reason
+from .recreated_secrets import RecreatedSecrets
 from .refusals import is_immutable
 from .results import Outcome, applied, refused
 from .secret_provider import SecretContent
 
-logger = logging.getLogger(__name__)
-
-RECREATE_DELAYS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds: a quota counts a deleted object for a moment
 COPIED_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 # Kinds that can be deleted and created again without loss. A Route is not among them: another Route could take its
 # host in between, and a user who may not change the host of a Route may not choose that of a new one either.
@@ -31,11 +26,16 @@ RECREATABLE_KINDS = frozenset({"ConfigMap", "NetworkPolicy", "Ingress", "RoleBin
 
 
 class Writer:
-    """Sends changes to the API server and records its responses in the cache of owned objects."""
+    """Sends changes to the API server and records its responses in the cache of owned objects.
+
+    Attributes:
+        recreated_secrets: the Secrets that are being deleted and created again.
+    """
 
     def __init__(self, client: Client, owned: OwnedObjects) -> None:
         self._client = client
         self._owned = owned
+        self.recreated_secrets = RecreatedSecrets(client, owned)
 
     async def write(self, instance_key: InstanceKey, change: Change, content: SecretContent) -> Outcome:
         """Write one change.
@@ -67,13 +67,17 @@ class Writer:
             return applied(replace(change, verb="recreate"))
 
     async def _create(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
-        body = {**obj, "data": await content.merged_with({})} if content.request else obj
+        body = obj
+        if content.request:
+            former = await self.recreated_secrets.former_values(instance_key, change.key)
+            body = {**obj, "data": await content.merged_with(former)}
         try:
             created = await self._client.create(body)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
             return await self._adopt(instance_key, change, obj, content)
+        self.recreated_secrets.forget(instance_key, change.key)
         self._owned.record_write(change.key.kind, created)
         return applied(change)
 
@@ -90,6 +94,7 @@ class Writer:
             return refused(
                 change, Reason.BEING_DELETED, f"{key} is being deleted and is created again afterwards", transient=True
             )
+        self.recreated_secrets.forget(instance_key, key)  # another client created it with values of its own
         if instance_of(live) == instance_key:
             # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.
             self._owned.handle_event(key.kind, live)
@@ -99,7 +104,7 @@ class Writer:
         # It was not deleted, although the cache does not have it: a client may have removed its labels.
         change = replace(change, verb="replace", obj=adopted, live=live, paths=tuple(differences(obj, live)))
         if key.kind == "Secret":
-            await self._replace_secret(key, adopted, content)
+            await self._replace_secret(instance_key, key, adopted, content)
             return applied(change)
         return applied(change, await self._replace(key, adopted))
 
@@ -112,13 +117,13 @@ class Writer:
     async def _update_secret(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
         cached = self._owned.records(instance_key).get(change.key)
         if change.request or not cached or cached.is_partial:
-            await self._replace_secret(change.key, obj, content)
+            await self._replace_secret(instance_key, change.key, obj, content)
             return
         # The data stays as it is and need not be read: only the metadata changes.
         response = await self._client.merge_patch(change.key, metadata_patch(obj, cached.obj))
         self._owned.record_write(change.key.kind, response)
 
-    async def _replace_secret(self, key: Key, desired: Obj, content: SecretContent) -> None:
+    async def _replace_secret(self, instance_key: InstanceKey, key: Key, desired: Obj, content: SecretContent) -> None:
         """Replace a Secret. Its data is kept; only values that are missing or must change are generated.
 
         Raises:
@@ -140,26 +145,9 @@ class Writer:
                 raise
             # A user made the Secret immutable, but its data must change. Valid values are kept.
             copied = {name: metadata[name] for name in COPIED_METADATA if name in metadata}
-            response = await self._recreate_secret(key, {**body, "metadata": copied}, live["metadata"]["uid"])
+            body = {**body, "metadata": copied}
+            response = await self.recreated_secrets.recreate(instance_key, key, body, live["metadata"]["uid"])
         self._owned.record_write(key.kind, response)
-
-    async def _recreate_secret(self, key: Key, body: Obj, uid: str) -> Obj:
-        """Delete a Secret and create it with its former values. Nothing else has them in between, so this is retried.
-
-        Raises:
-            ApiError: the Secret was not deleted, or still cannot be created.
-        """
-        with suppress(ApiUnavailable):  # it may be deleted without a response
-            await self._client.delete(key, uid)
-        for delay in RECREATE_DELAYS:
-            try:
-                return await self._client.create(body)
-            except ApiError as error:
-                if error.reason == "AlreadyExists":
-                    raise
-                logger.warning("%s cannot be created again, retrying in %.1f s: %s", key, delay, error.message)
-            await asyncio.sleep(delay)
-        return await self._client.create(body)
 
     async def _delete(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
         """Delete an object, and remember that this operator did, also if the response was lost."""

@@ -76,6 +76,23 @@ async def test_a_write_that_waited_for_its_connection_is_not_sent(
     await one.close()
 
 
+async def test_a_write_that_finishes_another_one_is_sent_and_counted(server: tuple[Server, Connection]) -> None:
+    server[0].answering.clear()
+    one, gate = client(server[1], lambda: False)
+    obj = {"kind": "Secret", "metadata": {"name": "x", "namespace": "here"}}
+    write = asyncio.create_task(one.create(obj, must_lead=False))
+    while not server[0].arrived:
+        await asyncio.sleep(0.01)
+    idle = asyncio.create_task(gate.wait_idle())
+    await asyncio.sleep(0.1)
+    assert not idle.done()
+    server[0].answering.set()
+    await idle
+    assert await write == {}
+    assert server[0].arrived == ["POST"]
+    await one.close()
+
+
 async def test_the_gate_is_idle_after_every_write_has_a_response(server: tuple[Server, Connection]) -> None:
     server[0].answering.clear()
     one, gate = client(server[1], lambda: True)

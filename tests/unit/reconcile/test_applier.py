@@ -137,7 +137,7 @@ async def most_at_a_time(cluster: Cluster, count: int) -> int:
     """The maximum number of creations in flight while `count` objects are created."""
     running = most = 0
 
-    async def create(obj: Obj) -> Obj:
+    async def create(obj: Obj, **_: Any) -> Obj:
         nonlocal running, most
         running += 1
         most = max(most, running)

@@ -12,7 +12,6 @@ from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
 from cryostat_operator.plan.model.requests import Request, SecretRequest
-from cryostat_operator.reconcile import writer
 from cryostat_operator.reconcile.results import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
 from cryostat_operator.reconcile.writer import Writer, metadata_patch, name_collision
@@ -182,57 +181,6 @@ async def test_a_secret_that_was_created_again_is_not_overwritten(cluster: Clust
     with pytest.raises(ApiError) as error:
         await write(cluster, "replace", SECRET, obj, SecretRequest(SECRET, {"a": "x"}))
     assert (error.value.status, error.value.message) == (409, "it was deleted and created again by another client")
-
-
-async def test_an_immutable_secret_that_lacks_values_is_replaced_by_a_new_one(cluster: Cluster) -> None:
-    live = cluster.put(SECRET, metadata={"labels": OWNERSHIP_LABELS}, data={"a": base64_of("kept")}, immutable=True)
-    cluster.server.hook = lambda method, *_: ApiError(422, "Invalid", "data: is immutable") if method == "PUT" else None
-    obj = {k: v for k, v in live.items() if k not in ("data", "immutable")}
-    await write(cluster, "replace", SECRET, obj, SecretRequest(SECRET, {"b": "new"}))
-    stored = cluster.server.find(SECRET)
-    assert stored
-    assert stored["data"] == {"a": base64_of("kept"), "b": base64_of("new")}
-    assert stored["metadata"]["uid"] != live["metadata"]["uid"]
-
-
-@pytest.mark.parametrize("lost", ["POST", "DELETE"])
-async def test_the_values_of_a_recreated_secret_survive_a_failure(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: str
-) -> None:
-    """While it does not exist, only this operator has them."""
-    monkeypatch.setattr(writer, "RECREATE_DELAYS", (0.0, 0.0))
-    live = cluster.put(SECRET, metadata={"labels": OWNERSHIP_LABELS}, data={"a": base64_of("kept")}, immutable=True)
-    errors = {"PUT": [ApiError(422, "Invalid", "data: is immutable")]}
-    errors["POST"] = [ApiError(403, "Forbidden", "exceeded quota"), ApiUnavailable(0, "Unavailable", "down")]
-
-    def refuse(method: str, *_: object) -> ApiError | None:
-        if method == lost == "DELETE":
-            cluster.server.remove(SECRET)
-            return ApiUnavailable(0, "Unavailable", "no response")
-        return errors[method].pop() if errors.get(method) else None
-
-    cluster.server.hook = refuse
-    obj = {k: v for k, v in live.items() if k not in ("data", "immutable")}
-    await write(cluster, "replace", SECRET, obj, SecretRequest(SECRET, {"b": "new"}))
-    stored = cluster.server.find(SECRET)
-    assert stored
-    assert stored["data"] == {"a": base64_of("kept"), "b": base64_of("new")}
-    assert caplog.messages == [
-        f"{SECRET} cannot be created again, retrying in 0.0 s: {cause}" for cause in ("down", "exceeded quota")
-    ]
-
-
-async def test_an_immutable_secret_that_is_not_deleted_is_an_error(cluster: Cluster) -> None:
-    live = cluster.put(SECRET, metadata={"labels": OWNERSHIP_LABELS}, data={"a": base64_of("kept")}, immutable=True)
-    refusals = {
-        "PUT": ApiError(422, "Invalid", "data: is immutable"),
-        "DELETE": ApiUnavailable(0, "Unavailable", "down"),
-    }
-    cluster.server.hook = lambda method, *_: refusals.get(method)
-    with pytest.raises(ApiError) as error:
-        await write(cluster, "replace", SECRET, live, SecretRequest(SECRET, {"b": "new"}))
-    assert error.value.reason == "AlreadyExists"
-    assert cluster.server.find(SECRET) == live
 
 
 async def test_a_deletion_without_a_response_is_the_operators_own(cluster: Cluster) -> None:
