@@ -116,10 +116,9 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
       helm get values my-release | cryostat-operator convert-values -
       kubectl get helmrelease my-release -o yaml | cryostat-operator convert-values -
     """
-    import yaml
-
     from .helm.convert_values import ConversionError, convert
     from .helm.values_reader import ValuesError, read_values
+    from .plan.yaml_text import documents
 
     try:
         result = convert(read_values(text_of(file)), name, namespace)
@@ -134,7 +133,7 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
         click.echo(f"note: {line}", err=True)
     if strict and result.not_converted:
         sys.exit(1)
-    click.echo(yaml.safe_dump(result.cryostat, sort_keys=False), nl=False)
+    click.echo(documents([result.cryostat]), nl=False)
 
 
 @main.command(short_help="Write or check the generated files.")

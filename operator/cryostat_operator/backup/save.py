@@ -12,7 +12,7 @@ from typing import Any
 from .. import __version__
 from ..api import constants
 from ..plan.model.kinds import Obj
-from ..plan.yaml_text import document
+from ..plan.yaml_text import documents
 from . import database_scripts
 from .database_scripts import Report, read_report
 from .encryption import encrypt
@@ -61,7 +61,7 @@ async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, pro
         OSError: the folder cannot be written.
     """
     cryostat = await access.client.request("GET", access.path)
-    folder.add(CRYOSTAT, document([portable(cryostat)]).encode())
+    folder.add(CRYOSTAT, documents([portable(cryostat)]).encode())
     database = await access.component(DATABASE)
     images = {DATABASE: database.image, **await _application_image(access)}
     secrets = [await access.secret(access.database_secret(database))]

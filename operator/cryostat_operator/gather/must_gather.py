@@ -9,7 +9,7 @@ from ..inspect.cause import Cause
 from ..inspect.observed import Observed
 from ..kube.client import Client
 from ..plan.model.kinds import Obj
-from ..plan.yaml_text import document
+from ..plan.yaml_text import documents
 from .operator_files import operator_files
 from .pod_logs import pod_logs
 from .redaction import redact, redact_text
@@ -31,7 +31,7 @@ async def gather(client: Client, instances: Iterable[Instance]) -> dict[str, str
         for obj in (observed.cryostat, *observed.objects, *observed.pods):
             meta = obj["metadata"]
             place = meta.get("namespace") or "cluster"
-            files[f"{folder}/{place}/{obj['kind'].lower()}-{meta['name']}.yaml"] = document([redact(obj)])
+            files[f"{folder}/{place}/{obj['kind'].lower()}-{meta['name']}.yaml"] = documents([redact(obj)])
         files[f"{folder}/events.txt"] = _events(observed)
         files |= await pod_logs(client, observed.pods, f"{folder}/logs", notes)
         notes += observed.unreadable

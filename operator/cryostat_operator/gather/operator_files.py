@@ -8,7 +8,7 @@ from ..inspect.observed import OPERATOR_NAME
 from ..inspect.operator_reader import operator_objects
 from ..kube.client import Client
 from ..plan.model.kinds import Obj
-from ..plan.yaml_text import document
+from ..plan.yaml_text import documents
 from .operator_metrics import operator_metrics
 from .pod_logs import pod_logs
 from .redaction import redact
@@ -47,5 +47,5 @@ def _documents(api_version: str, kind: str, found: tuple[Obj, ...] | None, notes
     for obj in found or ():
         meta = obj["metadata"]
         path = f"{_FOLDER}/{meta['namespace']}/{kind.lower()}-{meta['name']}.yaml"
-        files[path] = document([redact({"apiVersion": api_version, "kind": kind, **obj})])
+        files[path] = documents([redact({"apiVersion": api_version, "kind": kind, **obj})])
     return files

@@ -181,9 +181,9 @@ def _text(found: list[tuple[Observed, list[Cause]]], output: str) -> str:
     data = {"instances": [report(observed, now, causes) for observed, causes in found]}
     if output == "json":
         return json.dumps(data, indent=2, ensure_ascii=False)
-    import yaml
+    from ..plan.yaml_text import documents
 
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n")
+    return documents([data]).rstrip("\n")
 
 
 def _print(text: str, *, clear: bool) -> None:

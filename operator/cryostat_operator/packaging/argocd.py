@@ -6,7 +6,7 @@ from ..plan.model.kinds import Obj
 from ..plan.model.reason_groups import COMPONENT_REASONS
 from ..plan.model.reasons import Reason
 from ..plan.readiness import DEPLOYMENTS, NON_BLOCKING
-from ..plan.yaml_text import document
+from ..plan.yaml_text import documents
 
 SUSPENDED = ("Hibernated", "Paused")
 """Reasons of `Ready` if a user asked that the instance does not run, or is not changed."""
@@ -72,7 +72,7 @@ def settings() -> Obj:
 
     The webhooks of the operator add the ignored fields to a Cryostat that does not have them.
     """
-    ignored = document([{"jsonPointers": ["/spec/enableAudit", "/spec/targetNamespaces"]}])
+    ignored = documents([{"jsonPointers": ["/spec/enableAudit", "/spec/targetNamespaces"]}])
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -83,6 +83,6 @@ def settings() -> Obj:
         },
         "data": {
             f"resource.customizations.health.{_KIND}": health_assessment(),
-            f"resource.customizations.ignoreDifferences.{_KIND}": ignored.partition("\n")[2],
+            f"resource.customizations.ignoreDifferences.{_KIND}": ignored,
         },
     }

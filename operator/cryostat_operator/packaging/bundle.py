@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from ..plan.model.kinds import Obj
-from ..plan.yaml_text import HEADER, document
+from ..plan.yaml_text import HEADER, generated_file
 from .catalog import CHANNEL, catalog
 from .clusterserviceversion import (
     PACKAGE,
@@ -48,9 +48,9 @@ def files_of_bundle() -> Mapping[PurePosixPath, str]:
         **{f"{obj['metadata']['name']}.{obj['kind'].lower()}.yaml": obj for obj in additional_objects()},
     }
     texts = {
-        **{f"manifests/{name}": document([obj]) for name, obj in manifests.items()},
-        "metadata/annotations.yaml": document([{"annotations": image_labels()}]),
-        "tests/scorecard/config.yaml": document([scorecard()]),
+        **{f"manifests/{name}": generated_file([obj]) for name, obj in manifests.items()},
+        "metadata/annotations.yaml": generated_file([{"annotations": image_labels()}]),
+        "tests/scorecard/config.yaml": generated_file([scorecard()]),
         "bundle.Dockerfile": dockerfile(),
         **catalog(),
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..api import constants, v1beta1
 from ..plan.model.kinds import Obj
-from ..plan.yaml_text import HEADER, document
+from ..plan.yaml_text import HEADER, generated_file
 from .clusterserviceversion import (
     NAME,
     PACKAGE,
@@ -36,7 +36,7 @@ _METADATA = (
 def catalog() -> Mapping[str, str]:
     """Return the generated files: path below `bundle/` → content."""
     return {
-        f"catalog/{PACKAGE}/catalog.yaml": document([_package(), _channel(), _bundle()]),
+        f"catalog/{PACKAGE}/catalog.yaml": generated_file([_package(), _channel(), _bundle()]),
         "catalog.Dockerfile": dockerfile(),
     }
 

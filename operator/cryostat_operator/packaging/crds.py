@@ -13,7 +13,7 @@ from ..api.base import Model
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.model.webhook_definitions import WebhookPaths
-from ..plan.yaml_text import document
+from ..plan.yaml_text import generated_file
 from . import install_names, webhook_manifests
 from .crd_schema import object_schema
 
@@ -97,7 +97,7 @@ def crd() -> Obj:
 
 def files_of_crds() -> Mapping[PurePosixPath, str]:
     """Return the generated file: path below the repository → content."""
-    return {PATH: document([crd()])}
+    return {PATH: generated_file([crd()])}
 
 
 def _version(name: str, model: type[Model], columns: tuple[tuple[str, str, int, str], ...]) -> Obj:

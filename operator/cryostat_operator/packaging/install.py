@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from ..plan.model.kinds import Obj
-from ..plan.yaml_text import document
+from ..plan.yaml_text import generated_file
 from . import (
     alerts,
     argocd,
@@ -32,7 +32,7 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
         "policies/webhook-registration.yaml": registration_policy.objects(),
     }
     objects_by_file = {**installation(), **prometheus, **gitops, **policies}
-    texts = {name: document(objects) for name, objects in objects_by_file.items()}
+    texts = {name: generated_file(objects) for name, objects in objects_by_file.items()}
     # In a folder of its own, because `kubectl apply -f manifests/monitoring` reads every JSON file of the folder.
     texts[f"monitoring/dashboards/{dashboard.FILE}"] = dashboard.text(DOCUMENTATION)
     return {directory / name: text for name, text in texts.items()}

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from ..api import constants
 from ..console import extensions
 from ..plan.model.kinds import KINDS, Obj
-from ..plan.yaml_text import document
+from ..plan.yaml_text import generated_file
 from ..settings import Settings
 from ..webhooks.caller_identity import CONFIG_MAP
 from ..webhooks.cluster_reader import INSTALL_CONFIG
@@ -45,8 +45,8 @@ ROOT = PurePosixPath("overlays/namespaces")
 def files_of_overlay() -> Mapping[PurePosixPath, str]:
     """Return the generated files: path below the repository → content."""
     return {
-        ROOT / "cluster-role.yaml": document([cluster_role()]),
-        ROOT / "namespace-roles.yaml": document([chosen_namespace_role(), *other_roles()]),
+        ROOT / "cluster-role.yaml": generated_file([cluster_role()]),
+        ROOT / "namespace-roles.yaml": generated_file([chosen_namespace_role(), *other_roles()]),
     }
 
 

@@ -22,7 +22,7 @@ def manifests(plan: Plan) -> str:
     """Return the objects of a plan as YAML documents in their order, after comments on what is left out."""
     comments = "".join(f"# {line}\n" for line in left_out(plan))
     objects = [obj for component in plan.components for obj in component.objects]
-    return comments + documents(objects, width=120)
+    return comments + documents(objects)
 
 
 def left_out(plan: Plan) -> list[str]:

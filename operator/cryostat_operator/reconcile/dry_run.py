@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-import yaml
-
 from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
@@ -18,6 +16,7 @@ from ..observe.planning import plan_for
 from ..plan.diff.plan_diff import Change, diff
 from ..plan.model.kinds import KINDS, Obj, cryostat_path, resource_path
 from ..plan.model.reasons import Reason
+from ..plan.yaml_text import documents
 from ..settings import Settings
 
 HIDDEN = "<hidden>"
@@ -112,7 +111,7 @@ def _yaml(obj: Obj) -> list[str]:
     if obj["kind"] == "Secret" and "annotations" in metadata:
         metadata["annotations"] = {k: _shown(k, v) for k, v in metadata["annotations"].items()}
     shown = {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}
-    return yaml.safe_dump(shown, sort_keys=True, width=120).splitlines(keepends=True)
+    return documents([shown], sort_keys=True).splitlines(keepends=True)
 
 
 def _shown(key: str, value: str) -> str:
