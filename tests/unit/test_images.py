@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from cryostat_operator import __version__
 from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, Image, images_from
 
 # A digest, or a tag with a number and without the name of a branch.
@@ -22,6 +24,14 @@ def test_components_of_one_release_have_one_version() -> None:
     cryostat = ("core", "datasource", "grafana", "reports", "storage", "database")
     assert {IMAGES[name][1].rpartition(":")[2] for name in cryostat} == {CRYOSTAT_VERSION}
     assert IMAGES["agent-init"][1].endswith(f":{AGENT_VERSION}")
+
+
+def test_the_documentation_has_the_releases_of_this_version() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "upgrade.md").read_text()
+    [row] = re.findall(rf"^\| {re.escape(__version__.rpartition('.')[0])} \| (.+?) \| (.+?) \|", page, re.MULTILINE)
+    assert row == (CRYOSTAT_VERSION, AGENT_VERSION)
+    belongs = (CRYOSTAT_VERSION.rpartition(".")[0], AGENT_VERSION.rpartition(".")[0])
+    assert "Cryostat {} belongs to agent {}".format(*belongs) in page
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from cryostat_operator.plan.components import proxy_headers
 from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS, HeaderRule
 
@@ -34,6 +32,23 @@ def test_headers_that_a_gateway_sets_are_not_removed() -> None:
     assert "X-Forwarded-User" not in users
 
 
-@pytest.mark.parametrize("rule", PROTECTED_HEADERS, ids=[rule.name for rule in PROTECTED_HEADERS])
-def test_each_header_is_documented(rule: HeaderRule) -> None:
-    assert f"`{rule.name}`" in DOCUMENT.read_text()
+def documented(rule: HeaderRule) -> str:
+    """The row of the documentation about a header: who sets it, and who removes it."""
+    for_users = {True: "from the login", False: "removed"}
+    by_proxy = [for_users[rule.claim is not None], for_users[rule.openshift], "removed"]
+    if rule.name == proxy_headers.FORWARDED_FOR:
+        by_proxy = ["address of the peer", "address of the peer", "address of the agent"]
+    if rule.name == proxy_headers.AGENT_HEADER:
+        by_proxy[-1] = "`true`"
+    return " | ".join([f"| `{rule.name}`", rule.meaning.value, *by_proxy]) + " |"
+
+
+def test_the_table_in_the_documentation_has_the_rules_of_all_proxies() -> None:
+    rows = DOCUMENT.read_text().split("| header | meaning |")[1].split("\n\n")[0].splitlines()[2:]
+    assert rows == [documented(rule) for rule in PROTECTED_HEADERS]
+
+
+def test_the_documentation_names_the_headers_with_addresses() -> None:
+    text = " ".join(DOCUMENT.read_text().split())
+    listed = ", ".join(f"`{name}`" for name in ADDRESS_HEADERS[:-1]) + f" and `{ADDRESS_HEADERS[-1]}`"
+    assert f"{listed} are passed on for users" in text
