@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,8 +217,31 @@ def test_the_lock_has_no_content() -> None:
     assert lock["metadata"]["ownerReferences"][0]["controller"] is True
 
 
-def test_large_heap_dumps_can_be_uploaded() -> None:
-    """As large as report generators accept; proxies have no limit, see docs/network.md."""
-    assert environment(settled().plan)["QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE"] == "10G"
+def page_row(program: str) -> list[str]:
+    """The limits of a program in the table of docs/network.md."""
     page = (Path(__file__).parents[4] / "docs" / "network.md").read_text()
-    assert "| application (keeps the body in the file system of its container) | 10 GiB" in page
+    section = page.split("\n## Large uploads\n")[1].split("\n## ")[0]
+    [row] = [line for line in section.splitlines() if line.startswith(f"| {program} ")]
+    return [cell.strip() for cell in row.strip("|").split("|")[1:]]
+
+
+def test_large_heap_dumps_can_be_uploaded() -> None:
+    """As large as report generators accept."""
+    assert environment(settled().plan)["QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE"] == "10G"
+    assert page_row("application")[0] == "10 GiB, then status 413"
+
+
+@pytest.mark.parametrize("openshift", [False, True])
+def test_proxies_stream_uploads_of_any_size_and_wait_for_half_an_hour(openshift: bool) -> None:
+    plan = settled(openshift=openshift).plan
+    nginx = find(plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
+    streaming = ("client_max_body_size 0", "proxy_request_buffering off", "proxy_max_temp_file_size 0")
+    for directive in (*streaming, "proxy_read_timeout 1800s", "proxy_send_timeout 1800s"):
+        assert nginx.count(f"{directive.split()[0]} ") == nginx.count(f"    {directive};\n") == 1, directive
+    if openshift:
+        assert "--upstream-timeout=30m" in container(plan, "sample", "sample-auth-proxy")["args"]
+    else:
+        config = json.loads(find(plan, "ConfigMap", "sample-oauth2-proxy-cfg")["data"]["alpha_config.json"])
+        assert [each["timeout"] for each in config["upstreamConfig"]["upstreams"]] == ["30m", "30m"]
+    for program in ("authentication proxy", "agent gateway"):
+        assert page_row(program) == ["unlimited", "30 minutes"]
