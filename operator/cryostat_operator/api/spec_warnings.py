@@ -36,6 +36,8 @@ KNOWN_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE, PRESERVED)
 MAX_KEY_WARNINGS = 10
 MAX_SPEC_WARNINGS = 50  # an answer to a review shows fewer
 MAX_KEY_LENGTH = 317  # characters of a key: 253 of the domain, a slash, 63 of the name
+# What the ports without a login of a component offer.
+_WITHOUT_LOGIN = {"coreConfig": "use Grafana", "storageConfig": "read recordings in the object storage"}
 _FILES = ("automatedRules", "eventTemplates", "probeTemplates")
 
 
@@ -48,7 +50,10 @@ def warnings_for(obj: Obj) -> list[str]:
     spec = obj.get("spec")
     if not isinstance(spec, Mapping):
         return []
-    findings = (_duplicates(spec), _deprecated(spec), _ineffective(spec), _unknown_values(spec, "spec", ""))
+    findings = (
+        *(_duplicates(spec), _deprecated(spec), _ineffective(spec)),
+        *(_open_ports(spec), _untrusted_authorities(spec), _unknown_values(spec, "spec", "")),
+    )
     return list(islice(chain(*findings, name_warnings(spec)), MAX_SPEC_WARNINGS))
 
 
@@ -136,7 +141,7 @@ def _deprecated(spec: Obj) -> Iterator[str]:
 def _ineffective(spec: Obj) -> Iterator[str]:
     """Yield warnings about fields that have no effect because of another field."""
     storage = mapping_of(spec.get("objectStorageOptions"))
-    provider = mapping_of(storage.get("provider"))
+    provider = _provider(spec)
     path = "spec.objectStorageOptions"
     if not provider.get("url"):
         if storage.get("storageBucketNameOptions"):
@@ -151,6 +156,33 @@ def _ineffective(spec: Obj) -> Iterator[str]:
         for field in ("discoveryPortNames", "discoveryPortNumbers"):
             if discovery.get(field):
                 yield f"{path}.{field} has no effect with {path}.disableBuiltInDiscovery: true"
+
+
+def _open_ports(spec: Obj) -> Iterator[str]:
+    """Yield warnings about ports without a login that only a NetworkPolicy protects, and that the spec opens."""
+    policies = mapping_of(spec.get("networkPolicies"))
+    is_external = bool(_provider(spec).get("url"))
+    for component, opened in _WITHOUT_LOGIN.items():
+        config = mapping_of(policies.get(component))
+        field = next((each for each in ("ingressDisabled", "disabled") if config.get(each) is True), None)
+        if field and not (is_external and component == "storageConfig"):
+            path = f"spec.networkPolicies.{component}.{field}"
+            yield f"{path}: true lets any pod of the cluster {opened}, without a login"
+
+
+def _untrusted_authorities(spec: Obj) -> Iterator[str]:
+    """Yield a warning if components that download from an external S3 service may not trust its certificate."""
+    provider = _provider(spec)
+    is_trusted = provider.get("tlsTrustAll") is True or provider.get("disablePresignedFileTransfers") is True
+    if str(provider.get("url")).startswith("https:") and items_of(spec.get("trustedCertSecrets")) and not is_trusted:
+        yield (
+            "spec.trustedCertSecrets: only the application trusts these authorities; if one of them issued the "
+            "certificate of the S3 service, set spec.objectStorageOptions.provider.disablePresignedFileTransfers: true"
+        )
+
+
+def _provider(spec: Obj) -> Obj:
+    return mapping_of(mapping_of(spec.get("objectStorageOptions")).get("provider"))
 
 
 def _unknown_values(node: Any, path: str, parent: str) -> Iterator[str]:

@@ -47,6 +47,24 @@ from cryostat_operator.api.spec_warnings import (
             "spec.objectStorageOptions.provider.url: browsers cannot connect to the object storage of the operator",
         ),
         (
+            {"networkPolicies": {"storageConfig": {"ingressDisabled": True}}},
+            "spec.networkPolicies.storageConfig.ingressDisabled: true lets any pod of the cluster read recordings in "
+            "the object storage, without a login",
+        ),
+        (
+            {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}},
+            "spec.networkPolicies.coreConfig.ingressDisabled: true lets any pod of the cluster use Grafana, without a "
+            "login",
+        ),
+        (
+            {
+                "trustedCertSecrets": [{"secretName": "company-ca"}],
+                "objectStorageOptions": {"provider": {"url": "https://s3.example.com", "region": "r"}},
+            },
+            "spec.trustedCertSecrets: only the application trusts these authorities; if one of them issued the "
+            "certificate of the S3 service, set spec.objectStorageOptions.provider.disablePresignedFileTransfers: true",
+        ),
+        (
             {"targetDiscoveryOptions": {"disableBuiltInDiscovery": True, "discoveryPortNames": ["jmx"]}},
             "spec.targetDiscoveryOptions.discoveryPortNames has no effect with "
             "spec.targetDiscoveryOptions.disableBuiltInDiscovery: true",
@@ -60,6 +78,15 @@ from cryostat_operator.api.spec_warnings import (
 )
 def test_a_probable_mistake_causes_one_warning(spec: dict[str, Any], expected: str) -> None:
     assert warnings_for({"spec": spec}) == [expected]
+
+
+TRUSTED = {"trustedCertSecrets": [{"secretName": "company-ca"}]}
+TRUSTED_PROVIDERS: list[dict[str, Any]] = [
+    {},
+    {"url": "http://s3.example.com"},
+    {"url": "https://s3.example.com", "tlsTrustAll": True},
+    {"url": "https://s3.example.com", "disablePresignedFileTransfers": True},
+]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +104,25 @@ def test_a_probable_mistake_causes_one_warning(spec: dict[str, Any], expected: s
                 "storageBucketNameOptions": {"metadata": "m"},
             }
         },
+        {"networkPolicies": {"storageConfig": {"ingressDisabled": False}, "reportsConfig": {"ingressDisabled": True}}},
+        {
+            "networkPolicies": {"storageConfig": {"ingressDisabled": True}},
+            "objectStorageOptions": {"provider": {"url": "https://s3.example.com"}},
+        },
+        *({**TRUSTED, "objectStorageOptions": {"provider": provider}} for provider in TRUSTED_PROVIDERS),
         {"targetNamespaces": 1, "eventTemplates": [None], "storageOptions": []},
         {"schedulingOptions": {"nodeSelector": {"effect": "x"}, "tolerations": [{"effect": "NoExecute"}]}},
     ],
 )
 def test_a_correct_spec_causes_no_warning(spec: Any) -> None:
     assert warnings_for({"spec": spec}) == []
+
+
+def test_a_port_that_two_fields_open_is_reported_once() -> None:
+    spec = {"networkPolicies": {"coreConfig": {"ingressDisabled": True, "disabled": True}}}
+    assert [text for text in warnings_for({"spec": spec}) if "Grafana" in text] == [
+        "spec.networkPolicies.coreConfig.ingressDisabled: true lets any pod of the cluster use Grafana, without a login"
+    ]
 
 
 def test_a_value_without_a_similar_one() -> None:
