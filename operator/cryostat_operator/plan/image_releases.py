@@ -1,13 +1,16 @@
-"""Which fields of the spec have no effect in the release of Cryostat that is deployed.
+"""What the deployed release of Cryostat cannot do: fields of the spec that have no effect, and agents that are too new.
 
-The release is known by the tag of the application's image. Nothing is reported for another tag or a digest.
+Releases are known by the tags of images. Nothing is reported for another tag or a digest.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from ..images import IMAGES
 from .instance import Instance
 from .model.problems import Problem
 from .model.reasons import Reason
@@ -44,6 +47,9 @@ FIELDS = (
     FieldReleases(f"{_BUCKETS}.metadata", since=(4, 1)),
 )
 
+# Agents from the first release on need an application of the second one or later, which knows their requests.
+APPLICATION_OF_AGENT: Mapping[Release, Release] = MappingProxyType({(0, 7): (4, 2), (0, 8): (4, 3)})
+
 
 def release_of(reference: str) -> Release | None:
     """Return major and minor version of an image by its tag; None if the tag is no version."""
@@ -59,6 +65,19 @@ def ineffective_fields(instance: Instance) -> tuple[Problem, ...]:
     spec = instance.spec.model_dump(by_alias=True, exclude_none=True)
     return tuple(
         _problem(field, release) for field in FIELDS if _is_set(spec, field.path) and not _is_read(field, release)
+    )
+
+
+def too_new_agent(instance: Instance) -> str:
+    """Return a sentence about an agent that does not work with the deployed application; empty if it does."""
+    agent, application = (release_of(instance.image(name).reference) for name in ("agent-init", "core"))
+    needed = max((needed for since, needed in APPLICATION_OF_AGENT.items() if agent and since <= agent), default=None)
+    if agent is None or application is None or needed is None or application >= needed:
+        return ""
+    variables = " and ".join(IMAGES[name][0] for name in ("agent-init", "core"))
+    return (
+        f"agent {_text(agent)} does not work with Cryostat {_text(application)}, because it needs {_text(needed)} or "
+        f"later; an administrator must set {variables} of the operator to releases that belong together"
     )
 
 

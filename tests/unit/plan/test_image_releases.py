@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from cryostat_operator.images import IMAGES
-from cryostat_operator.plan.image_releases import FIELDS, ineffective_fields, release_of
+from cryostat_operator.plan.image_releases import (
+    APPLICATION_OF_AGENT,
+    FIELDS,
+    ineffective_fields,
+    release_of,
+    too_new_agent,
+)
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, cryostat
 
@@ -76,6 +82,45 @@ def test_absent_fields_and_unknown_releases_are_not_reported() -> None:
 )
 def test_the_release_is_the_version_in_the_tag(reference: str, release: tuple[int, int] | None) -> None:
     assert release_of(reference) == release
+
+
+def too_new(agent: str, application: str) -> str:
+    images = {"RELATED_IMAGE_AGENT_INIT": agent, "RELATED_IMAGE_CORE": application}
+    settings = Settings.from_env({variable: f"example.com/image:{tag}" for variable, tag in images.items()})
+    return too_new_agent(ClusterState(cryostat(), settings=settings).instance)
+
+
+def test_an_agent_that_is_too_new_for_the_application_is_reported() -> None:
+    assert too_new("0.8.1", "4.2.0") == (
+        "agent 0.8 does not work with Cryostat 4.2, because it needs 4.3 or later; an administrator must set "
+        "RELATED_IMAGE_AGENT_INIT and RELATED_IMAGE_CORE of the operator to releases that belong together"
+    )
+    assert "it needs 4.2 or later" in too_new("0.7.0", "4.1.1")
+
+
+@pytest.mark.parametrize(
+    ("agent", "application"),
+    [
+        ("0.7.0", "4.2.0"),
+        ("0.8.0", "4.3.0"),
+        ("0.7.0", "4.3.0"),
+        ("0.6.1", "4.0.3"),
+        ("0.8.0", "latest"),
+        ("x", "4.2.0"),
+    ],
+)
+def test_other_pairs_of_releases_are_not_reported(agent: str, application: str) -> None:
+    assert too_new(agent, application) == ""
+
+
+def test_the_default_images_belong_together() -> None:
+    assert too_new_agent(ClusterState(cryostat()).instance) == ""
+
+
+def test_the_documentation_names_the_releases_that_agents_need() -> None:
+    page = " ".join((DOCS / "upgrade.md").read_text().split())
+    (first, needed), (newest, later) = ((f"{a}.{b}", f"{c}.{d}") for (a, b), (c, d) in APPLICATION_OF_AGENT.items())
+    assert f"Agent {first} needs Cryostat {needed} or later, and agent {newest} needs Cryostat {later} or later" in page
 
 
 def test_the_table_in_the_documentation_names_the_same_fields_and_releases() -> None:

@@ -10,6 +10,7 @@ import posixpath
 from dataclasses import dataclass
 
 from .. import builders
+from ..image_releases import too_new_agent
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
@@ -106,6 +107,7 @@ class PodMutator:
         variables.add(environment.agent_variables(self.instance, self.context, self.options))
         variables.append_option(self.options.java_options_variable, agent)
         self.hints += variables.hints
+        self.hints += filter(None, (too_new_agent(self.instance),))
         agent_options = self.instance.spec.agent_options
         if self.context.ipv6 and not (agent_options and agent_options.disable_hostname_verification):
             self.hints.append(

@@ -13,6 +13,7 @@ from cryostat_operator.plan.injection.pod_fields import PodContext
 from cryostat_operator.plan.injection.pod_mutator import SAFE_TO_EVICT_VOLUMES, inject_agent
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
+from cryostat_operator.settings import Settings
 from tests.unit import kubernetes_schemas
 from tests.unit.plan.injection.pods import AGENT, env, instance_of, pod, refused, with_agent
 
@@ -162,6 +163,15 @@ def test_in_fips_mode_the_agent_uses_tls_1_3() -> None:
     assert env(with_agent(pod(), instance_of(tls=True), PodContext("apps", fips=True))).items() >= version.items()
     for context, tls in ((PodContext("apps"), True), (PodContext("apps", fips=True), False)):
         assert not env(with_agent(pod(), instance_of(tls=tls), context)).keys() & version.keys()
+
+
+def test_an_agent_that_does_not_work_with_the_application_is_added_with_a_hint() -> None:
+    settings = Settings.from_env({"RELATED_IMAGE_AGENT_INIT": "example.com/agent:0.8.0"})
+    given = instance_of()
+    result = inject_agent(pod(), Instance(given.cryostat, given.snapshot, settings), PodContext("apps"))
+    assert result.pod
+    [hint] = result.hints
+    assert hint.startswith("agent 0.8 does not work with Cryostat 4.2")
 
 
 def test_without_names_in_certificates_and_with_ipv6() -> None:
