@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +130,21 @@ def _only(values: Any, steps: list[str]) -> Any:
     return {steps[0]: _only(values[steps[0]], steps[1:])} if steps else values or "x"
 
 
-def _containers() -> Iterator[dict[str, Any]]:
-    """The containers of the recorded instances, and of variants that are not recorded."""
+@functools.cache
+def _containers() -> tuple[dict[str, Any], ...]:
+    """The containers of the recorded instances, and of variants that are not recorded, also in a cluster with IPv6."""
+    return tuple(_recorded_and_varied())
+
+
+def _recorded_and_varied() -> Iterator[dict[str, Any]]:
     for file in sorted(GOLDEN.glob("*.yaml")):
         yield from _containers_of(list(yaml.safe_load_all(file.read_text(encoding="utf-8"))))
     for spec in VARIANTS:
         settings = Settings(insights_proxy="http://insights")
-        state = ClusterState(cryostat(spec), openshift=True, settings=settings)
-        yield from _containers_of([*state.settle(provided=True).plan.objects.values()])
+        state = ClusterState(cryostat(spec), openshift=True, settings=settings).settle(provided=True)
+        yield from _containers_of([*state.plan.objects.values()])
+        state.snapshot = replace(state.snapshot, api_server=("fd00::1",))
+        yield from _containers_of([*state.plan.objects.values()])
 
 
 def _containers_of(value: Any) -> Iterator[dict[str, Any]]:

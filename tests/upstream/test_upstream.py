@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,24 @@ def test_tags_are_compared_with_a_release_only(tmp_path: Path) -> None:
         found = compare(images, tmp_path, {})
         assert ("RELATED_IMAGE_CORE 9.9.9" in found.new) is expected
         assert any(name.startswith("RELATED_IMAGE_CORE ") for name in found.gone) is expected
+
+
+HERE = {
+    "CRD fields": tables.crd_fields,
+    "variables of operands": tables.operand_variables,
+    "variables of the application": tables.application_variables,
+    "variables of the agent": tables.injected_variables,
+}
+
+
+def test_accepted_differences_are_those_of_this_operator() -> None:
+    """What a checkout alone has is unknown here, and what it lacks is known here."""
+    accepted = read_accepted()
+    assert set(accepted) <= set(HERE)
+    for title, directions in accepted.items():
+        known = HERE[title]()
+        assert [name for name in directions.get("new", ()) if name in known] == [], title
+        assert [each for each in directions.get("gone", ()) if not fnmatch.filter(known, each)] == [], title
 
 
 def test_the_list_of_accepted_differences_is_valid() -> None:
