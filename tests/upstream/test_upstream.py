@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ def test_the_gateway_passes_a_request_on(request_text: str, covered: bool) -> No
 def test_current_requests_are_in_the_form_of_a_checkout() -> None:
     assert {"DELETE /api/v4/discovery/{}", "POST /api/v4.3/discovery/agents"} <= tables.current_requests()
     assert "POST /api/v4/credentials" not in tables.current_requests()
+
+
+def test_the_page_names_the_last_compared_commit_of_each_repository() -> None:
+    page = (Path(__file__).parents[2] / "docs/release.md").read_text()
+    rows = re.findall(r"^\| (cryostatio/\S+) \| [0-9a-f]{7} \| \d{4}-\d\d-\d\d \|$", page, re.MULTILINE)
+    assert rows == list(command.REPOSITORIES.values())
+    variables = re.search(r"^make upstream (.+)$", page, re.MULTILINE)
+    assert variables
+    assert re.findall(r"([A-Z]+)=", variables[1]) == [name.upper() for name in command.REPOSITORIES]
 
 
 def test_names_of_this_operator() -> None:
