@@ -30,7 +30,7 @@ NO_MESSAGES = (
     "api/required_permissions.py",
     "backup/database_scripts.py",
     "console/extensions.py",
-    "inspect/causes.py",
+    "inspect/instance_causes.py",
     "metric_table.py",
     "packaging/",
     "plan/components/proxy_headers.py",

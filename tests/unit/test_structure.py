@@ -41,7 +41,7 @@ EXCEPTIONS = {
     "gather/redaction.py": "gather/test_must_gather.py",
     "inspect/cause.py": "types only",
     "inspect/observed.py": "inspect/test_report.py",
-    "inspect/operator_causes.py": "inspect/test_causes.py",
+    "inspect/operator_causes.py": "inspect/test_instance_causes.py",
     "kube/kopf_import.py": "test_handlers.py",
     "metric_table.py": "test_metrics.py",
     "observe/informers.py": "observe/test_observer.py",

@@ -156,7 +156,7 @@ async def observe(client: Client, namespace: str, name: str | None) -> list[tupl
 
     If there is none, the program ends with a message and exit status 2.
     """
-    from .causes import causes
+    from .instance_causes import causes
     from .instance_reader import InstanceReader, cryostats
     from .operator_reader import creation_failure
 

@@ -11,7 +11,7 @@ from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.errors import ApiError
-from ..observe.one_shot import OneShotReader
+from ..observe.one_shot_reader import OneShotReader
 from ..observe.planning import plan_for
 from ..plan.diff.plan_diff import Change, diff
 from ..plan.model.kinds import KINDS, Obj, cryostat_path, resource_path

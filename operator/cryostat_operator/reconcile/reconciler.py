@@ -31,7 +31,7 @@ from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
 from .stuck_reader import StuckReader
-from .unserved import unserved
+from .unserved_namespaces import unserved
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected

@@ -20,7 +20,7 @@ from cryostat_operator.gather.archive import archive_bytes, write_archive
 from cryostat_operator.gather.must_gather import gather
 from cryostat_operator.gather.redaction import redact, redact_text
 from cryostat_operator.inspect import operator_reader
-from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.instance_causes import causes
 from cryostat_operator.inspect.instance_reader import InstanceReader
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import Obj

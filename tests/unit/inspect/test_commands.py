@@ -133,7 +133,7 @@ def test_an_interrupted_prompt_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_kopf_is_not_imported() -> None:
-    modules = "cli, inspect.instance_reader, inspect.login, inspect.tree, inspect.causes, inspect.report, kube.client"
-    imports = "; ".join(f"import cryostat_operator.{name.strip()}" for name in modules.split(","))
+    modules = "inspect.instance_reader inspect.login inspect.tree inspect.instance_causes inspect.report kube.client"
+    imports = "; ".join(f"import cryostat_operator.{name}" for name in ("cli", *modules.split()))
     code = f"import sys; {imports}; sys.exit('kopf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

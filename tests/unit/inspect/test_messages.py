@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from cryostat_operator.cli import main
 from cryostat_operator.gather.must_gather import gather
 from cryostat_operator.inspect.cause import Cause
-from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.instance_causes import causes
 from cryostat_operator.inspect.login import log_in
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.tree import address

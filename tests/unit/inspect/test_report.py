@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.instance_causes import causes
 from cryostat_operator.inspect.observed import LabeledPods, Observed
 from cryostat_operator.inspect.report import report
 from cryostat_operator.inspect.volume_usage import VolumeUsage

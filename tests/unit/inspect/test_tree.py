@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 import pytest
 
-from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.instance_causes import causes
 from cryostat_operator.inspect.observed import LabeledPods, Observed, pod_state
 from cryostat_operator.inspect.tree import instance_tree, lines
 from cryostat_operator.inspect.volume_usage import VolumeUsage

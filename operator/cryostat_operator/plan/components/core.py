@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from .. import builders, image_releases, workloads
 from ..instance import Instance
-from ..lowered_requests import lowered_requests
 from ..model import names
 from ..model.certificates import KEYSTORE_PASSWORD
 from ..model.desired_state import ComponentPlan, ContentUse
@@ -14,6 +13,7 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import RandomValue, SecretRequest
+from ..resource_requests import lowered_requests
 from ..tls import specs
 from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage, trusted_certificates
 

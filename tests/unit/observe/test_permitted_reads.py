@@ -8,7 +8,7 @@ import pytest
 
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.api_server import ApiServerEndpoints
-from cryostat_operator.observe.readable import api_server_endpoints, ingress_classes, namespaces
+from cryostat_operator.observe.permitted_reads import api_server_endpoints, ingress_classes, namespaces
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.snapshot import IngressClasses, NamespaceState
 from tests.unit.api_server import ApiServer

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.instance_causes import causes
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.inspect.instance import NOW, READY, condition, cryostat, deployment, owned, pod

@@ -10,7 +10,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.authentication import AuthenticationStore
 from cryostat_operator.observe.keystores import keys
-from cryostat_operator.observe.one_shot import OneShotReader, _with_objects
+from cryostat_operator.observe.one_shot_reader import OneShotReader, _with_objects
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.snapshot import Snapshot

@@ -22,7 +22,7 @@ from ..plan.model.owned_names import possible_keys
 from ..plan.model.snapshot import ContentSummary, ReferenceData, Snapshot
 from ..plan.planner import Desired, build
 from ..settings import Settings
-from . import keystores, readable
+from . import keystores, permitted_reads
 from .authentication import authentication_type
 from .records import reference_summary
 
@@ -44,7 +44,7 @@ class OneShotReader:
         self._snapshot = snapshot
         self.assumptions = tuple(f"You may not read {what}: {assumed}." for what, assumed in forbidden.items())
         self.unread = unread
-        self.may_read_endpoints = readable.ENDPOINTS not in forbidden
+        self.may_read_endpoints = permitted_reads.ENDPOINTS not in forbidden
 
     @classmethod
     async def create(cls, client: Client, cryostat: Cryostat, settings: Settings) -> OneShotReader:
@@ -55,19 +55,19 @@ class OneShotReader:
         """
         instance_key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
-        apis = await readable.served_kinds(client)
+        apis = await permitted_reads.served_kinds(client)
         forbidden: dict[str, str] = {}
-        endpoints = await readable.api_server_endpoints(client, forbidden)
-        authentication = await readable.authentication(client, forbidden) if "Route" in apis else {}
+        endpoints = await permitted_reads.api_server_endpoints(client, forbidden)
+        authentication = await permitted_reads.authentication(client, forbidden) if "Route" in apis else {}
         snapshot = Snapshot(
             openshift=settings.force_openshift or "Route" in apis,
             apis=apis,
-            namespaces=await readable.namespaces(client, {instance_key.namespace, *targets}, forbidden),
+            namespaces=await permitted_reads.namespaces(client, {instance_key.namespace, *targets}, forbidden),
             api_server=endpoints.addresses,
             api_server_ports=endpoints.ports,
             authentication_type=authentication_type(authentication),
             authentication_missing=authentication is None,
-            ingress_classes=await readable.ingress_classes(client, cryostat, forbidden)
+            ingress_classes=await permitted_reads.ingress_classes(client, cryostat, forbidden)
             if "Route" not in apis
             else None,
         )
@@ -115,19 +115,14 @@ async def _former_objects(
     targets = {*instance.target_namespaces, *(instance.cryostat.status.target_namespaces or ())}
     keys = {key for key in possible_keys(instance_key, targets) if instance.snapshot.serves(key.kind)}
     ordered = sorted(keys.difference(known))
-    objects = await asyncio.gather(*(_get_if_allowed(client, key, forbidden) for key in ordered))
+    text = "former objects of this kind that would be deleted are not shown"
+    requests = (
+        permitted_reads.unless_forbidden(client.get_or_none(key), None, forbidden, _objects_of_kind(key), text)
+        for key in ordered
+    )
+    objects = await asyncio.gather(*requests)
     found = ((key, obj) for key, obj in zip(ordered, objects, strict=True) if obj)
     return {key: trim(key.kind, obj) for key, obj in found if belongs_to(obj, key, instance_key)}
-
-
-async def _get_if_allowed(client: Client, key: Key, forbidden: dict[str, str]) -> Obj | None:
-    try:
-        return await client.get_or_none(key)
-    except ApiError as error:
-        if error.status != 403:
-            raise
-        forbidden.setdefault(_objects_of_kind(key), "former objects of this kind that would be deleted are not shown")
-        return None
 
 
 def _objects_of_kind(key: Key) -> str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from cryostat_operator.api import constants
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.reconcile.reconciler import Reconciler
-from cryostat_operator.reconcile.unserved import unserved
+from cryostat_operator.reconcile.unserved_namespaces import unserved
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster, FakeObserver

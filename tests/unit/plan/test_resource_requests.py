@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan import builders
-from cryostat_operator.plan.lowered_requests import lowered_requests
+from cryostat_operator.plan.resource_requests import lowered_requests
 from tests.unit.cluster_state import ClusterState, cryostat
 
 
