@@ -40,6 +40,9 @@ _PROVIDER = "objectStorageOptions.provider"
 FIELDS = (
     FieldReleases("enableAudit", since=(4, 2)),
     FieldReleases("targetConnectionCacheOptions.targetCacheSize", until=(4, 0)),
+    FieldReleases("declarativeCredentials", since=(4, 1)),
+    FieldReleases("probeTemplates", since=(4, 1)),
+    FieldReleases("agentOptions.disableHostnameVerification", since=(4, 1)),
     FieldReleases(f"{_PROVIDER}.disablePresignedFileTransfers", since=(4, 1)),
     FieldReleases(f"{_PROVIDER}.metadataMode", since=(4, 1)),
     FieldReleases(f"{_BUCKETS}.heapDumps", since=(4, 1)),
@@ -86,11 +89,12 @@ def _is_read(field: FieldReleases, release: Release) -> bool:
 
 
 def _is_set(spec: object, path: str) -> bool:
+    """An empty list says the same as none."""
     for step in path.split("."):
         if not isinstance(spec, dict) or step not in spec:
             return False
         spec = spec[step]
-    return True
+    return spec != []
 
 
 def _problem(field: FieldReleases, release: Release) -> Problem:

@@ -22,6 +22,9 @@ from tests.unit.cluster_state import ClusterState, cryostat
 DOCS = Path(__file__).parents[3] / "docs"
 EVERYTHING: dict[str, Any] = {
     "enableAudit": True,
+    "declarativeCredentials": [{"secretName": "jmx"}],
+    "probeTemplates": [{"configMapName": "probes", "filename": "a.xml"}],
+    "agentOptions": {"disableHostnameVerification": True},
     "targetConnectionCacheOptions": {"targetCacheSize": 7, "targetCacheTTL": 8},
     "objectStorageOptions": {
         "secretName": "s3",
@@ -60,6 +63,7 @@ def test_each_release_ignores_what_came_later_or_was_removed() -> None:
 
 def test_absent_fields_and_unknown_releases_are_not_reported() -> None:
     assert messages("example.com/cryostat:4.0.3", {}) == []
+    assert messages("example.com/cryostat:4.0.3", {"declarativeCredentials": [], "probeTemplates": []}) == []
     for image in (
         "example.com/cryostat:latest",
         "example.com/cryostat:2024.12",
