@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -138,6 +138,16 @@ class Child:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is not ready after {timeout:.0f} s; end of {self.log}:\n{self.tail()}")
             time.sleep(0.025)
+
+    @contextmanager
+    def running_when(self, ready: Callable[[], bool], timeout: float = 60) -> Iterator[None]:
+        """Begin the block when `ready` is true, and stop the program and print the end of its log after the block."""
+        try:
+            self.wait_until(ready, timeout)
+            yield
+        finally:
+            self.stop()
+            print(self.tail(50))
 
     def stop(self, timeout: float = 10.0) -> int:
         """Send SIGTERM, and SIGKILL after `timeout` seconds. Returns the exit code."""

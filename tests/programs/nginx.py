@@ -83,12 +83,8 @@ def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) 
     container = container_of(plan, content, root, application)
     pretend_addresses(container)
     child = Child("nginx", command(container), root / "nginx.log")
-    try:
-        child.wait_until(lambda: listening(container.ports[names.PORT_AGENT_GATEWAY]), 60)
+    with child.running_when(lambda: listening(container.ports[names.PORT_AGENT_GATEWAY])):
         yield container
-    finally:
-        child.stop()
-        print(child.tail(50))
 
 
 def container_of(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Container:

@@ -32,18 +32,13 @@ def running(container: Container) -> Iterator[Container]:
     command: list[str | Path] = [BIN / "postgres", "-D", data, "-p", port, "-k", root, "-c", "fsync=off"]
     command += container.arguments
     child = Child("postgresql", as_user(command), root / "log")
-    try:
-        # PostgreSQL listens before it accepts logins.
-        child.wait_until(lambda: accepts(root, port), 60)
+    with child.running_when(lambda: accepts(root, port)):  # PostgreSQL listens before it accepts logins
         variables = container.environment
         name, database = variables["POSTGRESQL_USER"], variables["POSTGRESQL_DATABASE"]
         sql = f"CREATE ROLE {name} LOGIN PASSWORD '{variables['POSTGRESQL_PASSWORD']}'"
         for statement in (sql, f"CREATE DATABASE {database} OWNER {name}"):
             run("psql", "-h", root, "-p", port, "-U", "postgres", "-c", statement)
         yield container
-    finally:
-        child.stop()
-        print(child.tail(30))
 
 
 def accepts(directory: Path, port: str) -> bool:

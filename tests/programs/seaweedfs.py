@@ -30,12 +30,8 @@ def running(storage: Container, *, ip: str = "127.0.0.1", bind: str = "127.0.0.1
     """
     environment = os.environ | {"HOME": str(storage.root)}
     child = Child("seaweedfs", _command(storage, ip, bind), storage.root / "weed.log", environment)
-    try:
-        child.wait_until(lambda: _is_ready(storage), 120)
+    with child.running_when(lambda: _is_ready(storage), 120):
         yield child
-    finally:
-        child.stop()
-        print(child.tail(30))
 
 
 def _command(storage: Container, ip: str, bind: str) -> list[str | Path]:

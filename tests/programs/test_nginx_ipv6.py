@@ -58,11 +58,8 @@ def pod(prepare: str, address: str, directory: Path) -> Iterator[Sequence[str]]:
     hosts.write_text(HOSTS)
     child = Child("pod", ["unshare", "--net", "--mount", "sh", "-c", prepare, hosts], directory / "pod.log")
     enter = ("nsenter", f"--target={child.process.pid}", "--net", "--mount")
-    try:
-        child.wait_until(lambda: address in output(*enter, "ip", "address"), 60)
+    with child.running_when(lambda: address in output(*enter, "ip", "address")):
         yield enter
-    finally:
-        child.stop()
 
 
 def output(*command: str | Path) -> str:

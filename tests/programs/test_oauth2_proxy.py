@@ -75,12 +75,8 @@ def running(
     container = Container(plan, secrets(plan, None, existing), NAME, f"{NAME}-auth-proxy", root, {}, ports)
     environment = {"PATH": os.environ["PATH"], **container.environment}
     child = Child("oauth2-proxy", [program, *container.arguments], root / "log", environment)
-    try:
-        child.wait_until(lambda: listening(container.ports[names.PORT_AUTH_PROXY]), 60)
+    with child.running_when(lambda: listening(container.ports[names.PORT_AUTH_PROXY])):
         yield container
-    finally:
-        child.stop()
-        print(child.tail(50))
 
 
 def ask(

@@ -104,10 +104,8 @@ class CryostatAdmission:
         refusal = await self._permission_denial(request, required)
         if refusal is not None:
             return refusal
-        if old is None and (refusal := await self._count_denial(request)):
-            return refusal
-        if too_long := self._namespace_text.refusal(request):
-            return denied(request, too_long)
+        if limit_text := await self._namespace_limit_refusal(request, is_new=old is None):
+            return denied(request, limit_text)
         if old is not None and old.get("spec") == new.get("spec"):
             return allowed(request, key_warnings(new, old))
         return await self._with_warnings(request, new, old)
@@ -135,17 +133,15 @@ class CryostatAdmission:
         text = f'user "{user}" may not {missing[0]}, which {missing[0].cause} requires{others}'
         return denied(request, f"{text}. Ask an administrator for this permission")
 
-    async def _count_denial(self, request: AdmissionRequest) -> Obj | None:
-        """Return a denial if the namespace of a new Cryostat has too many, else None."""
+    async def _namespace_limit_refusal(self, request: AdmissionRequest, *, is_new: bool) -> str | None:
+        """Return which limit of its namespace a Cryostat would exceed: their number, or the text in them; else None."""
         namespace = request.namespace
-        count = await self._reader.count(namespace)
-        if count < MAX_CRYOSTATS:
-            return None
-        return denied(
-            request,
-            f"namespace {namespace} has {count} Cryostats; at most {MAX_CRYOSTATS} are allowed. "
-            "Delete one of them, or create the Cryostat in another namespace",
-        )
+        if is_new and (count := await self._reader.count(namespace)) >= MAX_CRYOSTATS:
+            return (
+                f"namespace {namespace} has {count} Cryostats; at most {MAX_CRYOSTATS} are allowed. "
+                "Delete one of them, or create the Cryostat in another namespace"
+            )
+        return self._namespace_text.refusal(request)
 
     async def _with_warnings(self, request: AdmissionRequest, new: Obj, old: Obj | None) -> Obj:
         """Allow the object with warnings, unless it changes the Secret of an existing database."""
