@@ -1,4 +1,7 @@
-"""Smart triggers in the format of another release of the agent, which ignores them and reports that only in its log."""
+"""Smart triggers that the agent ignores: they are in the format of another release, or the agent reads no files.
+
+The agent reports that only in its log, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 
 from ..image_releases import Release, release_of
 
+FILES_SINCE: Release = (0, 6)
 JSON_SINCE: Release = (0, 8)
 # A JSON array is empty or begins with an object. The former format begins with an expression in brackets.
 _JSON = re.compile(r"\s*\[\s*[{\]]")
@@ -30,10 +34,16 @@ def ignored_triggers(namespace: str, config_maps: Mapping[str, Mapping[str, str]
     release = release_of(image)
     if release is None:
         return []
+    if release < FILES_SINCE:
+        return [
+            f"agent {_text(release)} ignores smart triggers of ConfigMap {namespace}/{name}; only agents "
+            f"{_text(FILES_SINCE)} and later read them"
+            for name in config_maps
+        ]
     json = release >= JSON_SINCE
     others = "before 0.8" if json else "0.8 and later"
     return [
-        f"agent {release[0]}.{release[1]} ignores smart triggers of ConfigMap {namespace}/{name}, "
+        f"agent {_text(release)} ignores smart triggers of ConfigMap {namespace}/{name}, "
         f"because they are in the format of agents {others}; write {_FORMAT[json]}"
         for name, content in config_maps.items()
         if any(_is_json(text) is (not json) for text in content.values())
@@ -45,3 +55,7 @@ def _is_json(text: str) -> bool | None:
     if _JSON.match(text):
         return True
     return False if _EARLIER.match(text) else None
+
+
+def _text(release: Release) -> str:
+    return f"{release[0]}.{release[1]}"
