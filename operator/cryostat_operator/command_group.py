@@ -1,4 +1,4 @@
-"""The group of all commands: what happens if their output cannot be encoded or written."""
+"""The group of all commands: what happens if one is interrupted, or if its output cannot be encoded or written."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 kopf logs in, watches the Cryostats and handles the process's lifecycle. Each event goes to the `CryostatStore`, which
 enqueues the Cryostat in the operator's own work queue. kopf itself writes nothing to the cluster.
+
+kopf's change handlers are not used: they keep their progress in annotations of the Cryostat, and a reconcile must also
+start when an object of the instance changes.
 """
 
 from __future__ import annotations
@@ -61,16 +64,16 @@ def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
 def kopf_settings() -> kopf.OperatorSettings:
     """Return kopf's settings: no writes to the cluster, little memory, and retries without limit."""
     settings = kopf.OperatorSettings()
-    settings.peering.standalone = True
-    settings.scanning.disabled = True
-    settings.posting.enabled = False
-    settings.admission.managed = None
+    settings.peering.standalone = True  # replicas elect a leader with a Lease
+    settings.scanning.disabled = True  # otherwise kopf watches all definitions and namespaces, as the operator does
+    settings.posting.enabled = False  # the operator records its own events
+    settings.admission.managed = None  # the operator registers its own webhooks
     settings.persistence.diffbase_storage = NoDiffBase()
-    settings.queueing.idle_timeout = 0.1
+    settings.queueing.idle_timeout = 0.1  # kopf keeps a task for each Cryostat, and its last event, for this long
     settings.queueing.exit_timeout = 2
     settings.watching.chunk_size = 10  # kopf decodes a page as a whole, and a Cryostat may have 1.5 MiB
     settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 330
+    settings.watching.client_timeout = 330  # ends a watch that the API server has not ended in time
     settings.watching.connect_timeout = 5
     settings.watching.reconnect_backoff = 0.1
     settings.networking.request_timeout = 30
@@ -99,7 +102,7 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
         done, _ = await asyncio.wait({watching, operator.failure}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-    except APINotFoundError:
+    except APINotFoundError:  # kopf's watch ends with it when the CustomResourceDefinition is deleted
         raise CrdNotServedError from None
     finally:
         await operator.stop()

@@ -13,7 +13,8 @@ from aiohttp import web
 from .listener import SMALL_HEADERS, Listener
 from .metrics import CONTENT_TYPE, Metrics
 
-MAX_CONNECTIONS = 256  # open; the kubelet needs two, and many pods together must not take them
+# Open connections. The kubelet needs two. Pods share the others, and together they cannot use up all of them.
+MAX_CONNECTIONS = 256
 MAX_SILENCE_SECONDS = 600.0  # a watch receives a bookmark every minute; after this time, a restart is needed
 
 

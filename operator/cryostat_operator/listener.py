@@ -51,7 +51,15 @@ class Listener:
         return int(self._sockets[0].getsockname()[1])
 
     async def start(self, host: str, port: int) -> None:
-        """Listen on one port of all addresses of a host; of all of this machine if it is empty. Raises OSError."""
+        """Listen on one port of all addresses of a host.
+
+        Args:
+            host: a name or an address; empty for all addresses of this machine.
+            port: 0 for any free port.
+
+        Raises:
+            OSError: an address cannot be used.
+        """
         for family, address in await _addresses(host, port):
             try:
                 # Port 0 is any free port, and the others get the same one.

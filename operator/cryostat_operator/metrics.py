@@ -1,4 +1,7 @@
-"""Prometheus metrics of the operator. `metric_table.py` has their names; the observer adds those of each Cryostat."""
+"""Prometheus metrics of the operator. `metric_table.py` has their names.
+
+Those of each Cryostat are computed by `observe/instance_metrics.py` when they are read.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ from .webhooks.manager import WebhookManager
 
 logger = logging.getLogger(__name__)
 
-LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing Cryostats
+# Seconds in which kopf should have delivered all existing Cryostats. After that, the delivered ones are reconciled.
+LIST_TIMEOUT = 30.0
 # How many checks in succession must find that a permission to list is missing, and the seconds between two checks. An
 # API server that has just started refuses all requests until it has read the roles.
 REFUSED_CHECKS, CHECK_SECONDS = 10, 1.0
@@ -56,7 +57,8 @@ class Operator:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.metrics = Metrics()
 
-        # Reads and leader election use `client`. The reconciler writes with `write_client`, only while it is leader.
+        # Reads and leader election use `client`. The reconciler uses `write_client`, whose writes pass only while this
+        # replica is leader.
         self.gate = LeadershipGate(self._may_write)
         self.client = Client(connection, connect, self.metrics.observe_request)
         self.write_client = Client(connection, connect, self.metrics.observe_request, self.gate)
@@ -152,7 +154,7 @@ class Operator:
                 await self._listed.wait_until_delivered()
         self.ready = True
         logger.info("Watching the cluster%s", " (OpenShift)" if self.observer.openshift else "")
-        if self._leading:  # to report that a list was refused
+        if self._leading:  # the term began before the lists were complete, in order to report a refused list
             self._start_leading()
 
     async def _lead(self, observing: asyncio.Task[None]) -> None:
@@ -162,7 +164,7 @@ class Operator:
             await asyncio.wait({observing}, timeout=CHECK_SECONDS)
             refused = refused + 1 if self.observer.refusal else 0
         if observing.done() and observing.exception():
-            return
+            return  # `_run` raises it
         if not observing.done() and (refusal := self.observer.refusal):
             text = "No Cryostat is reconciled, because a list was refused: %s. Apply the roles of the operator again"
             logger.error(text, refusal.message)
@@ -212,13 +214,16 @@ class Operator:
         return ""
 
     def _enqueue_all(self) -> None:
-        """Called when a leadership term begins, and when facts of the whole cluster change."""
+        """Enqueue every Cryostat, and check the objects of the console.
+
+        Called when a leadership term begins, and when facts of the whole cluster change.
+        """
         self.console.request()
         for instance_key in self.cryostats:
             self.queue.enqueue(instance_key)
 
     def _enqueue_changed(self, instance_key: InstanceKey) -> None:
-        """Called when a Cryostat is new, changed or deleted."""
+        """Enqueue a Cryostat that is new, changed or deleted, and update what the operator remembers about it."""
         self._listed.delivered(instance_key)
         self.observer.cryostat_changed(instance_key, self.cryostats.get(instance_key))
         self.queue.enqueue(instance_key)

@@ -22,7 +22,8 @@ from .writer import Writer
 
 logger = logging.getLogger(__name__)
 
-MAX_CONCURRENT_WRITES = 48  # of the whole operator; a third of that saturates an API server with two cores
+# Of the whole operator. An API server with two cores is saturated by a third of that; larger ones are faster with more.
+MAX_CONCURRENT_WRITES = 48
 MAX_CONCURRENT_WRITES_PER_INSTANCE = 16
 # An instance whose writes are slow, for example because a policy webhook hangs, must not take all slots.
 SLOW_WRITE_SECONDS = 2.0
@@ -66,7 +67,7 @@ class Applier:
         slots = asyncio.Semaphore(
             MAX_CONCURRENT_WRITES_SLOW if instance_key in self._slow else MAX_CONCURRENT_WRITES_PER_INSTANCE
         )
-        self._slow.discard(instance_key)
+        self._slow.discard(instance_key)  # a slow write adds it again
         secrets = SecretProvider(self._client, changes)
         try:
             return list(

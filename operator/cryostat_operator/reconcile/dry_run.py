@@ -39,7 +39,7 @@ async def difference(client: Client, cryostat: Cryostat, settings: Settings) -> 
     """Compare the objects of a Cryostat in the cluster with those that it would have.
 
     Raises:
-        ApiError: something cannot be read without which the objects are not known.
+        ApiError: something cannot be read on which the objects of the Cryostat depend.
     """
     cryostat = await live_cryostat(client, cryostat)
     reader = await OneShotReader.create(client, cryostat, settings)
@@ -54,7 +54,7 @@ async def difference(client: Client, cryostat: Cryostat, settings: Settings) -> 
             lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
         if problem.reason == Reason.API_SERVER_UNKNOWN and not reader.may_read_endpoints:
-            continue  # the operator may know them
+            continue  # the operator may read the addresses, and the user may not
         lines.append(f"# {problem.reason}: {problem.message}\n")
     return Difference("".join(lines), reader.assumptions)
 
@@ -105,7 +105,7 @@ def _unified_diff(change: Change, live: Obj | None) -> list[str]:
 
 
 def _yaml(obj: Obj) -> list[str]:
-    """An object without the fields that the API server manages; Secrets have no data here, see `trim`."""
+    """An object as lines of YAML, without fields that the API server manages. `trim` has removed data of Secrets."""
     noise = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
     metadata = {k: v for k, v in obj["metadata"].items() if k not in noise}
     if obj["kind"] == "Secret" and "annotations" in metadata:
@@ -115,5 +115,8 @@ def _yaml(obj: Obj) -> list[str]:
 
 
 def _shown(key: str, value: str) -> str:
-    """Return the value of an annotation of a Secret; not of other programs: `kubectl apply` repeats the data in one."""
+    """Return the value of a Secret's annotation, or `HIDDEN` for one of another program.
+
+    The annotation of `kubectl apply` contains the data of the Secret.
+    """
     return value if key.partition("/")[0] in (constants.GROUP, KINDS["Certificate"].group) else HIDDEN

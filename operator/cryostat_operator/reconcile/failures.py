@@ -34,7 +34,7 @@ class Failures:
         self._cryostats = cryostats
         self._status = status
         self._clock = clock
-        self._since: dict[InstanceKey, float] = {}  # since when each run of a Cryostat has been refused
+        self._since: dict[InstanceKey, float] = {}  # time of the first of the refused runs without a success between
 
     def forget(self, instance_key: InstanceKey) -> None:
         """Forget earlier failures: a run succeeded, or the Cryostat does not exist any more."""

@@ -30,7 +30,7 @@ from .work_queue import Result
 logger = logging.getLogger(__name__)
 
 _FINALIZERS = "/metadata/finalizers"
-_SERVER = "If this lasts, check the API server of the cluster"
+_CHECK_SERVER = "If this lasts, check the API server of the cluster"
 # The finalizers of deletions with the propagation policies Orphan and Foreground.
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
@@ -115,7 +115,7 @@ class Finalizer:
         return Result(failed=not await self._remove(body))
 
     async def _adopt(self, instance_key: InstanceKey, body: Obj) -> None:
-        """Adopt objects of the Go operator, so that they are deleted too. A failure does not block the deletion."""
+        """Adopt objects of the Go operator, so that they are deleted too. A refusal does not block the deletion."""
         try:
             await self._adoption.adopt(instance_key, body["metadata"]["uid"])
         except ApiUnavailable:
@@ -130,7 +130,7 @@ class Finalizer:
         remedy = "Check these controllers"
         if finalizers == [_FOREGROUND] and (held := _held_objects(await self._live_objects(instance_key))):
             cause = f"the garbage collector waits for objects that other controllers keep by finalizers: {held}"
-        remaining = _remaining(body)
+        remaining = _seconds_until_blocked(body)
         text = message(
             "The Cryostat",
             "is being deleted",
@@ -205,14 +205,15 @@ def _identity(body: Obj | None) -> tuple[str, list[str]] | None:
     return (body["metadata"]["uid"], body["metadata"].get("finalizers") or []) if body else None
 
 
-def _remaining(body: Obj) -> float:
-    """Seconds until the deletion of a Cryostat has lasted for so long that what delays it is a problem."""
+def _seconds_until_blocked(body: Obj) -> float:
+    """Seconds until the deletion of a Cryostat has lasted for a minute: what delays it is then a problem."""
     return (seconds(body["metadata"]["deletionTimestamp"]) or 0.0) + LASTING_SECONDS - time.time()
 
 
 def _transient_at_first(body: Obj, problem: Problem) -> Problem:
     """A problem that may end by itself: without an event while the deletion has not lasted for a minute."""
-    return replace(problem, reason=Reason.DELETING, actionable=False) if _remaining(body) > 0 else problem
+    lasts = _seconds_until_blocked(body) <= 0
+    return problem if lasts else replace(problem, reason=Reason.DELETING, actionable=False)
 
 
 def _is_not_served(outcome: Outcome) -> bool:
@@ -235,13 +236,13 @@ def blocked_by(error: ApiError, namespace: str) -> Problem:
         namespace: that of the Cryostat.
     """
     quote = quoted(error.message)
-    general = "Correct the cause of the refusal" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else _SERVER
+    general = "Correct the cause of the refusal" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else _CHECK_SERVER
     remedy = remedy_for(quote, RefusedObject(namespace, is_deletion=True)) or general
     text = message(
         f"The finalizer {constants.FINALIZER}",
         "cannot be removed",
         cause=quote,
-        consequence=remedy,
+        consequence=remedy,  # in this place, so that the sentence about the retry follows it
         remedy="The operator tries again by itself",
     )
     return Problem("core", Reason.DELETION_BLOCKED, text, dedup_key="finalizer")

@@ -20,7 +20,7 @@ class LastingWaits(NamedTuple):
 
     Attributes:
         reasons: of the waits that have lasted for `LASTING_SECONDS`.
-        recheck_after: seconds until another wait has; infinite if none will.
+        recheck_after: seconds until another wait has lasted that long; infinite if there is no other wait.
     """
 
     reasons: frozenset[Reason]

@@ -34,8 +34,9 @@ from .stuck_reader import StuckReader
 from .unserved_namespaces import unserved
 from .work_queue import Result
 
-MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected
-UNOBSERVED_SECONDS = 5.0  # until the lists of the cluster may be complete
+# The longest delay until certificates are checked again. The system clock decides on their expiry and may be corrected.
+MAX_TIMER_SECONDS = 12 * 3600.0
+UNOBSERVED_SECONDS = 5.0  # until the next attempt, while the first lists of the cluster are not complete
 
 
 class Reconciler:
@@ -86,10 +87,10 @@ class Reconciler:
         return result
 
     async def report_unobserved(self, instance_key: InstanceKey, refusal: ApiError | None) -> Result:
-        """Report why nothing is known about an instance: the operator has not listed the objects of the cluster.
+        """Report that a list was refused, so that nothing is known about an instance; without a refusal, nothing.
 
         Args:
-            refusal: the missing permission; None if the lists are not complete for another reason.
+            refusal: the missing permission; None if the first lists are not complete for another reason.
         """
         if refusal is None:
             return Result(requeue_after=UNOBSERVED_SECONDS)
@@ -118,6 +119,7 @@ class Reconciler:
         terminating = self._observer.is_terminating(instance_key.namespace)
         if not is_served and (problem := unserved(body, self._settings, namespace_terminating=terminating)):
             return await self._report_unserved(body, problem)
+        # A Cryostat in a namespace that is not served gets here only if it can be deleted nevertheless.
         if is_deleting(body):
             self._waits.forget(instance_key)
             self._stuck.forget(instance_key)
@@ -131,6 +133,8 @@ class Reconciler:
             await self._adoption.adopt(instance_key, body["metadata"]["uid"])
         else:
             await self._finalizer.add(body)
+        # A write can make others possible, for example that of a Deployment after that of its Secret. So plan again
+        # until each possible change was tried once.
         while True:
             instance, plan, difference = await self.plan(instance_key, cryostat)
             remaining = results.remaining(difference.ready)
@@ -170,7 +174,10 @@ class Reconciler:
     ) -> Result:
         """Record events, write the status, and decide when to reconcile again.
 
+        A cause that normally ends by itself is reported only once it has lasted for a minute.
+
         Args:
+            results: the outcomes of the writes of this run.
             paused: whether the Cryostat is paused, so that the differences remain.
         """
         instance_key = instance.key
@@ -202,7 +209,10 @@ class Reconciler:
         return results.requeue(due, waits.reasons)
 
     def _recheck_after(self, instance: Instance) -> float:
-        """Seconds until something is due without an event: a certificate is renewed or has expired; else infinite."""
+        """Return the seconds until something is due without an event; infinite if nothing is.
+
+        Due are a renewal or an expiry of a certificate, and the end of a state of pods or of a repeated change.
+        """
         instance_key = instance.key
         due = min(
             self._observer.recheck_after(instance_key), self._applier.reverted_changes.recheck_after(instance_key)

@@ -71,7 +71,7 @@ def _refused_object(change: Change) -> RefusedObject:
 
 
 def _field_of_claim(change: Change) -> str:
-    """The field of a Cryostat's spec with that of a claim."""
+    """The field of a Cryostat's spec that contains the spec of a claim."""
     return f"{VOLUME_FIELDS.get(change.key.name.rpartition('-')[2], 'spec.storageOptions')}.pvc.spec"
 
 

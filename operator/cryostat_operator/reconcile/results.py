@@ -24,6 +24,7 @@ class Outcome:
     """The outcome of one change.
 
     Attributes:
+        change: what was to be written.
         state: `applied`; `refused` by the API server, or by the operator for an object that it does not own; `no-op`
             if the cluster reverts this write each time; `deferred` if the object was written too often lately.
         problem: the cause, unless the change was applied or deferred.

@@ -1,4 +1,4 @@
-"""Detects clients that repeatedly change or delete an object, so that the operator restores it each time.
+"""Detects clients that repeatedly change or delete an object, which the operator restores each time.
 
 Examples are an autoscaler on a Deployment that must have one pod, and a GitOps tool that prunes an object. The first
 change is an event with the name of the client; after `THRESHOLD` of them a problem is reported until none follows for
@@ -69,8 +69,8 @@ class RevertedChanges:
         """
         self._expire(instance_key)
         histories = self._instances[instance_key]
-        known = lost or {}
-        return [self._recorded(histories, each, known) if each.state == "applied" else each for each in outcomes]
+        deleted = lost or {}
+        return [self._recorded(histories, each, deleted) if each.state == "applied" else each for each in outcomes]
 
     def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""
@@ -127,7 +127,10 @@ class RevertedChanges:
         return len(times) == 1
 
     def _expire(self, instance_key: InstanceKey) -> None:
-        """Forget what was restored more than `WINDOW_SECONDS` ago. A reported field stays until the last one is."""
+        """Forget changes that were restored more than `WINDOW_SECONDS` ago.
+
+        A path with `THRESHOLD` of them is reported. It keeps them until the newest one is that old.
+        """
         oldest = self._clock() - WINDOW_SECONDS
         for history in self._instances.get(instance_key, {}).values():
             for path, times in list(history.restored.items()):
@@ -142,7 +145,7 @@ class RevertedChanges:
 
 
 def _was_lost(change: Change, lost: Mapping[Key, str]) -> bool:
-    """Whether another client deleted the object: that of this Cryostat, not that of a deleted one of the same name."""
+    """Whether another client deleted an object of this Cryostat, not one of an earlier Cryostat of the same name."""
     owner = controller_of(change.obj) if change.obj else None
     return lost.get(change.key) == (owner[0] if owner else "")
 

@@ -21,7 +21,7 @@ from .secret_values import generate_values
 EncodedData = Mapping[str, str]
 """Base64 values of a Secret by key."""
 
-# A key takes tens of milliseconds of a core. Two threads leave time for the event loop.
+# To generate a key takes a core for tens of milliseconds. With two threads, the event loop still gets its turn.
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="keys")
 
 
@@ -45,7 +45,8 @@ class SecretProvider:
         """Return the values that do not depend on the current content of the Secret; None if there are none.
 
         Raises:
-            ApiError: a source Secret cannot be read or lacks keys.
+            ApiError: a source Secret cannot be read; with status 409 if it does not exist or lacks keys. A conflict is
+                retried soon, and other writes create or complete the source meanwhile.
         """
         request = change.request
         if isinstance(request, CertificateRequest):

@@ -47,7 +47,7 @@ class StatusWriter:
         for event in events:
             await self._events.record(body, event)
         await self.patch(body, status_for(instance, plan, report, now()))
-        # Last: if the status may not be written, that is a cause which has not ended.
+        # Last: if this write is refused, the next run must know that an event about the refusal is recorded already.
         self._events.retain(body, causes)
         return True
 
@@ -57,7 +57,7 @@ class StatusWriter:
         await self.write_failure_status(body, problem)
 
     async def write_failure_status(self, body: Obj, problem: Problem) -> None:
-        """Do the same without an event."""
+        """Set `Ready` to False without an event; the rest of the status stays."""
         status = body.get("status") or {}
         generation = body["metadata"].get("generation", 0)
         cause = problem.reason, problem.message

@@ -44,6 +44,7 @@ class _Round(NamedTuple):
     """The last reads of an instance.
 
     Attributes:
+        asked: the questions that they answered.
         found: what they explain.
         until: when they are repeated, by the clock.
         pause: seconds until then.

@@ -12,7 +12,7 @@ from ..settings import Settings
 
 
 def unserved(body: Obj, settings: Settings, *, namespace_terminating: bool = False) -> Problem | None:
-    """Return the problem of a Cryostat in a namespace that is not served, None if it can be deleted nevertheless.
+    """Return the problem of a Cryostat in a namespace that is not served; None if the Cryostat is deleted nevertheless.
 
     The deletion waits if the data is to be kept: garbage collection deletes claims that the operator cannot release.
     If the namespace is being deleted, the data is deleted in any case, and a wait would only delay that.

@@ -74,7 +74,7 @@ class WriteLimiter:
             The same outcomes; those of writes that the cluster reverted at once are marked as no-op.
         """
         writes = self._instances[instance_key]
-        # A full bucket is that of an object without an entry. The object may never be written again.
+        # An object without an entry has a full bucket, so full ones are removed: it may never be written again.
         writes.tokens = {key: found for key, found in writes.tokens.items() if self._tokens_left(writes, key) < BURST}
         return [self._recorded(writes, outcome) for outcome in outcomes]
 
