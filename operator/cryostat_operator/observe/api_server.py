@@ -36,7 +36,7 @@ class ApiServerEndpoints:
         addresses = {a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()}
         ports = {port["port"] for port in obj.get("ports") or () if port.get("port")}
         self._slices[obj["metadata"]["name"]] = (addresses, ports)
-        if not self._is_listing:  # else other slices may follow
+        if not self._is_listing:  # during a list, further slices may follow
             self._update()
 
     def remove(self, obj: Obj) -> None:
@@ -50,7 +50,7 @@ class ApiServerEndpoints:
         self._update()
 
     def _update(self) -> None:
-        """Keep the previous addresses while there is none, as for a moment when the API server restarts."""
+        """Take over the addresses of all slices; without any, as when the API server restarts, keep the former ones."""
         slices = [(addresses, ports) for addresses, ports in self._slices.values() if addresses]
         addresses = tuple(sorted(set().union(*(addresses for addresses, _ in slices))))
         restricted = all(ports for _, ports in slices)

@@ -42,7 +42,10 @@ class CryostatStore:
         ]
 
     def text_lengths(self, namespace: str) -> dict[str, int]:
-        """Return the characters of text in the specs of the Cryostats in a namespace, by name."""
+        """Return the number of characters of text in the spec of each Cryostat in a namespace, by name.
+
+        Admission limits their sum.
+        """
         return {each.name: length for each, length in self._text_lengths.items() if each.namespace == namespace}
 
     def handle_event(self, event: str | None, obj: Obj) -> None:

@@ -9,7 +9,8 @@ from .records import is_older, resource_version
 
 _K = TypeVar("_K", str, Key)
 
-MAX_REMEMBERED = 5_000  # deleted objects; late responses overlap with few deletions
+# Entries of each memory below. A stale response is about an object that was deleted moments ago.
+MAX_REMEMBERED = 5_000
 
 
 class Deletions:

@@ -126,7 +126,7 @@ class Informers:
         for kind in sorted(removed):
             self._reflectors.pop(kind)[1].cancel()
             store = self._stores.owned.store(kind)
-            store.begin_list()
+            store.begin_list()  # an empty list: no object of the kind exists any more
             store.end_list()
         if "Route" in removed:
             self._reflectors.pop(_AUTHENTICATION)[1].cancel()

@@ -51,7 +51,7 @@ class NamespacedReflector:
                 await self._reflectors[name].run()
             except ApiError:
                 if await self._namespaces.deny_if_confirmed(name, self._sources[name]):
-                    self._reflectors[name].synced.clear()  # what it knows becomes old
+                    self._reflectors[name].synced.clear()  # its objects are no longer observed
 
 
 class Synced:

@@ -212,10 +212,7 @@ class Observer:
         return min((c.renew_at - now for c in certificates if c and c.renew_at > now), default=None)
 
     def expiry_due(self, instance_key: InstanceKey) -> float | None:
-        """Return the seconds until cert-manager should have renewed the next certificate of an instance, or it expires.
-
-        None if neither will be.
-        """
+        """Return the seconds until a certificate of an instance expires or its renewal is overdue; None if neither."""
         now = time.time()
         certificates = [record.certificate for record in self.owned.records(instance_key).values()]
         times = (each for c in certificates if c for each in (c.overdue_at, c.valid_until))

@@ -46,13 +46,13 @@ class _FailingPod(NamedTuple):
 
 
 def _reported(pod: _Pod | None) -> PodFailure | None:
-    """The failure, unless the Deployment of the pod changes at the same time and enqueues the instance."""
+    """The failure whose change enqueues the instance: none for a terminating pod, whose Deployment changes, too."""
     failure = pod.failure if pod else None
     return None if failure and failure.reason == Reason.POD_TERMINATING else failure
 
 
-def _says_less(failure: PodFailure | None, before: PodFailure | None) -> bool:
-    """Whether both are the same failure, and its cause now lacks the message that the kubelet wrote before."""
+def _lacks_former_message(failure: PodFailure | None, before: PodFailure | None) -> bool:
+    """Whether a failure is the same as before, and now lacks the message of the kubelet that it had."""
     if not failure or not before or not failure.lacks_message:
         return False
     return (failure.reason, failure.container) == (before.reason, before.container)
@@ -122,8 +122,8 @@ class PodStore:
     def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until a result changes without an event; infinite if none does.
 
-        Then orphaned pods no longer count as terminating, a wait becomes a lasting one, or an ended pod is no longer
-        reported.
+        At that time, orphaned pods no longer count as terminating, a wait becomes a lasting one, or an ended pod is no
+        longer reported.
         """
         orphaned = self._orphaned_since.items()
         ends = [since + ORPHAN_GRACE for (orphan, _), since in orphaned if orphan == instance_key]
@@ -193,7 +193,7 @@ class PodStore:
     def _set(self, instance_key: InstanceKey, name: str, pod: _Pod | None) -> None:
         pods = self._pods[instance_key]
         before = pods.pop(name, None)
-        if before and pod and _says_less(pod.failure, before.failure):
+        if before and pod and _lacks_former_message(pod.failure, before.failure):
             pod = pod._replace(failure=before.failure)
         if pod:
             pods[name] = pod

@@ -64,7 +64,7 @@ def content_summary(obj: Obj, share: int = 1) -> ContentSummary:
 
 
 def reference_summary(kind: str, obj: Obj) -> ContentSummary:
-    """Return the summary of a Secret or ConfigMap that a Cryostat refers to, with what pods could not use of it."""
+    """Return the summary of a Secret or ConfigMap that a Cryostat refers to, with the values that pods cannot use."""
     summary = content_summary(obj)
     if kind != "Secret":
         return summary
@@ -88,6 +88,7 @@ class Record:
     """An owned object as last observed.
 
     Attributes:
+        uid: its UID.
         version: its resource version.
         spec_hash: covers everything but the status.
         status_hash: covers the status fields that the operator reports.

@@ -1,4 +1,4 @@
-"""Pods that remain for a time after their Deployment was deleted or scaled to 0."""
+"""Pods that still exist after their Deployment was deleted or scaled to 0."""
 
 from __future__ import annotations
 

@@ -73,13 +73,13 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     # The plan may know content of Secrets that was read after the snapshot, as in the first run of a process.
     instance = replace(instance, snapshot=replace(instance.snapshot, data=plan.data))
     problems = problems_of(plan, report)
-    refusals = problems[len(plan.problems) :]
+    refusals = problems[len(plan.problems) :]  # `problems_of` keeps number and order
     ready_condition = _ready(instance, plan, problems, report)
     reported = ready_condition["message"]
     conditions = [
         ready_condition,
         components_available(instance, plan, report.pods, reported=reported, paused=report.paused),
-        *_rules(instance, plan, problems, report),
+        *_rule_conditions(instance, plan, problems, report),
         *parts.deployments(instance),
         parts.spec_effective(plan),
         upgrades.upgrade_allowed(plan),
@@ -137,7 +137,9 @@ def problems_of(plan: Plan, report: Report) -> list[Problem]:
     return with_lasting([*plan.problems, *report.refusals], report.lasting)
 
 
-def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> list[Condition | None]:
+def _rule_conditions(
+    instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report
+) -> list[Condition | None]:
     """One condition per rule: False because of problems, otherwise what was observed; None if that is good.
 
     Only `Exposed` is shown while it is True. The others would repeat `Ready`.

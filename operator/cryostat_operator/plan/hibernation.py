@@ -134,7 +134,7 @@ def _scaled(instance: Instance, obj: Obj, keep: frozenset[str]) -> Obj:
 
 
 def _blocked(instance: Instance, component: ComponentPlan, built: ComponentPlan) -> Iterator[Obj]:
-    """The existing Deployments among the blocked objects of a component, as they are."""
+    """The existing Deployments among the blocked objects of a component, with their live pod templates and metadata."""
     objects: Mapping[Key, Obj] = {key_of(obj): obj for obj in built.objects}
     for key in (entry.key for entry in component.blocked):
         live = instance.live(key.kind, key.name) if key.kind == "Deployment" and key in objects else None

@@ -113,7 +113,8 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     completed = upgrades.hold(instance, completed)
     completed = hibernate(instance, completed, components)
-    # The application must not get new Secrets before a database or storage that is left alone.
+    # `hold_for_rollout` comes first: it must see the Deployments of database and storage that the second one takes out.
+    # Otherwise the application would restart with Secrets that these do not use yet.
     completed = hold_for_deleted_claims(instance, hold_for_rollout(instance, completed))
     return Plan(
         components=with_data_records(instance, completed),

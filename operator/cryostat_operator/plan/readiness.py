@@ -39,6 +39,7 @@ _UNUSABLE_FOR = {
     (Reason.SECRET_VALUE_INVALID, "database"): "database",
     (Reason.SECRET_VALUE_INVALID, "storage"): "storage",
 }
+# Of a Deployment: a warning of `_UNUSABLE_FOR` names the cause better.
 _EXPLAINED = frozenset({Reason.CONTAINER_CRASHED, Reason.DEPLOYMENT_UNAVAILABLE, Reason.POD_NOT_READY})
 _LASTING = frozenset(LASTING.values())
 _CONSEQUENCES = frozenset(LASTING[reason] for reason in CONSEQUENCES)
@@ -176,15 +177,17 @@ def _merged(messages: Sequence[tuple[str, str]], reported: str) -> list[str]:
     for name, text in messages:
         names.setdefault(text.removeprefix(f"Deployment {name} "), []).append(name)
     result = []
-    for said, deployments in names.items():
+    for predicate, deployments in names.items():
         several = len(deployments) > 1
         subject = f"Deployment{'s' if several else ''} {' and '.join(deployments)}"
-        if said.rstrip(". ") in reported:
+        if predicate.rstrip(". ") in reported:
             result.append(f"{subject} {'are' if several else 'is'} not ready. See Ready for the cause.")
-        elif (deployments[0], said) in messages:  # it begins with another object
-            result.append(said)
+        elif (deployments[0], predicate) in messages:  # it begins with another object
+            result.append(predicate)
         else:
-            result.append(f"{subject} {f'are {said[3:]}' if several and said.startswith('is ') else said}")
+            result.append(
+                f"{subject} {f'are {predicate[3:]}' if several and predicate.startswith('is ') else predicate}"
+            )
     return result
 
 

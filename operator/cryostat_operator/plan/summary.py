@@ -15,6 +15,7 @@ UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID, Reason.CERTI
 Running pods have not read the file or value yet, but new pods will. The certificate works until it expires.
 """
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
+# Where the beginning of a message ends: at its first sentence or clause.
 _SENTENCE_END = re.compile(r"[.;:] |, (?:but|which|without which|and this|so that) |[.;:]$")
 _SUBJECT = re.compile(
     r"(?!The |Deployments )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )"

@@ -87,11 +87,7 @@ def service_port(instance: Instance) -> int:
 
 
 def wrong_port(instance: Instance) -> Problem | None:
-    """Return the first backend of the Ingress with a port that the Service of the application does not have.
-
-    Args:
-        instance: the instance, whose Service has one port.
-    """
+    """Return the problem of the first backend of the Ingress with a port that the application's Service lacks."""
     if not has_ingress(instance):
         return None
     number = service_port(instance)

@@ -36,7 +36,8 @@ def route(instance: Instance) -> Obj:
 _OTHER_HOST = (
     "Set spec.networkOptions.coreConfig.externalHost to another host, or remove the object that the router names"
 )
-# Reason of the router → what to do. Certificates of the Route are from Secrets of the instance.
+# Reason of the router → what to do, if another host would not help. This one is about the certificates in the Route,
+# which the operator takes from Secrets of the instance.
 _NOT_ABOUT_THE_HOST = {
     "ExtendedValidationFailed": "Correct what the router names, or ask an administrator of the router"
 }

@@ -108,8 +108,8 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     code = ended.get("exitCode", 0)
     quote = termination_message(ended.get("message"))
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
-    own_quotes = quote.replace('"', "'")
-    cause += f' (last message: "{own_quotes}")' if quote else ""
+    inner = quote.replace('"', "'")  # double quotes show where the text of the container ends
+    cause += f' (last message: "{inner}")' if quote else ""
     facts, log = _facts(pod, name), log_command(pod, name)
     remedy = container_remedies.remedy_of_end(code, quote, facts, log) if facts else ""
     remedy = remedy or f"{capitalized(log)}{external_storage(pod, _spec(pod, kind, name))}"
@@ -196,7 +196,7 @@ def _request(probe: Obj | None) -> str:
 
 
 def _facts(pod: Obj, container: str) -> ContainerFacts | None:
-    """What can be changed about a container; None for one that an admission added."""
+    """What can be changed about a container; None for one that admission added."""
     variables = image_variables(pod, container)
     if not variables:
         return None

@@ -34,7 +34,7 @@ _ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
 
 
 def resource_field(app: str, container: str) -> str:
-    """Return the field of a Cryostat's spec with the resources of a container; empty for one that an admission added.
+    """Return the field of a Cryostat's spec with the resources of a container; empty for one that admission added.
 
     Args:
         app: the label `app` of the pod, the name of the Cryostat.
@@ -49,7 +49,7 @@ def _container(app: str, container: str) -> _Container:
 
 
 def image_variables(pod: Obj, container: str) -> str:
-    """Return the operator's variables for the image of a container; empty for one that an admission added."""
+    """Return the operator's variables for the image of a container; empty for one that admission added."""
     app = pod["metadata"]["labels"].get("app", "")
     return enumeration([IMAGES[image][0] for image in _container(app, container).images], "or")
 

@@ -36,7 +36,7 @@ def remedy_for(cause: str, *, variables: str, account: str, node: str) -> str:
 
     Args:
         cause: the reason of the container, or what the kubelet quotes.
-        variables: the operator's variables for the image; empty for a container that an admission added.
+        variables: the operator's variables for the image; empty for a container that admission added.
         account: name of the ServiceAccount of the pod.
         node: name of the node of the pod.
     """

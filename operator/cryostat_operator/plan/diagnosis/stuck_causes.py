@@ -101,7 +101,8 @@ def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float
     pending = dict(_pending_claims(instance, failures))
     unbound = {component: _claim_due(claim) for component, claim in pending.items()}
     times = [*uncreated.values(), *disconnected.values(), *unbound.values()]
-    # Those that follow within seconds are asked, too: their answers then need no further status.
+    # Questions that would follow within seconds are asked at once, so that their answers need no further write of the
+    # status.
     until = now + _TOGETHER_SECONDS if any(due <= now for due in times) else now
     return Questions(
         frozenset(component for component, due in uncreated.items() if due <= until),

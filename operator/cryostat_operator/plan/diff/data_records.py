@@ -1,4 +1,4 @@
-"""Records on the claim of a database what its data is used with: the keys, and the release of Cryostat.
+"""Records, on the claim of a database, the keys and the release of Cryostat that its data is used with.
 
 A claim that is created gets both records at once. This module is for claims of the Go operator and of earlier versions
 of this one, which have none, and for upgrades.
@@ -24,7 +24,7 @@ def with_data_records(instance: Instance, components: tuple[ComponentPlan, ...])
     The first ones are added once database and application run with the keys that are in the Secret, and with the
     images. The application proves the keys: it becomes available only if it can log in to the database. A record of
     keys is never replaced. That of the release changes together with the Deployments, because a release that starts
-    changes the tables before it is available; of an instance that hibernates, when it starts again.
+    changes the tables before it is available. It does not change during a hibernation, in which no pod uses the data.
     """
     live = claims.live_claim(instance, database.NAME)
     if live is None:

@@ -35,6 +35,7 @@ class Change:
     """One write.
 
     Attributes:
+        verb: `recreate` only deletes the object; the run that its DELETED event enqueues creates it.
         obj: what to write; None for deletions.
         request: the content that a Secret must have; None if its data stays as it is.
         uid: of the object to delete.

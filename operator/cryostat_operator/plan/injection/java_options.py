@@ -59,7 +59,7 @@ class ContainerVariables:
     def __init__(self, container: Obj, keys: Keys) -> None:
         self._container = container
         self._sources: list[tuple[Source, frozenset[str] | None]] = []  # with their keys, as far as these are known
-        self._taken: set[str] = set()
+        self._taken: set[str] = set()  # names of variables from `envFrom`
         self.hints: list[str] = []
         for source in sources(container):
             known = keys.get((source.kind, source.name))

@@ -135,7 +135,11 @@ class LabelReader:
         self.errors: list[str] = []
 
     def value(self, key: str, parse: Callable[[str], Any], default: Any) -> Any:
-        """Return the parsed value, or `default` if the label is missing or invalid."""
+        """Return the parsed value, or `default` if the label is missing or invalid.
+
+        Args:
+            parse: raises ValueError for an invalid value; its text describes valid values and ends the message.
+        """
         text = self._labels.get(f"{PREFIX}{key}")
         if text is None:
             return default

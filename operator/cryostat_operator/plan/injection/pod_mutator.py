@@ -30,7 +30,7 @@ from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windo
 from .temporary_files import check_temporary_files
 
 PORT_NAME = "cryostat-cb"
-# Volumes that the cluster autoscaler may lose when it removes a node, separated by commas.
+# Annotation: names of volumes, separated by commas, that do not keep the cluster autoscaler from removing a node.
 SAFE_TO_EVICT_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 MAX_ANNOTATIONS_SIZE = 256 * 1024  # bytes of all annotations of an object, the limit of the API server
 WORLD_READABLE = 0o444

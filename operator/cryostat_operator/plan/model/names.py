@@ -10,7 +10,8 @@ import re
 
 SECRETS_DIR = "/var/run/secrets/operator.cryostat.io"
 
-# Other pods connect. Go programs and JVMs that listen on it also accept connections to IPv6 addresses; nginx does not.
+# For programs that other pods connect to. Go programs and JVMs then accept connections to IPv6 addresses, too; nginx
+# does not.
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104
 
 PORT_APPLICATION = 8181  # core, loopback only
