@@ -53,7 +53,7 @@ def _to_v1beta2(obj: Obj) -> Obj:
     if unmapped.get("spec", {}).get("minimal") is False:  # the default, set by `_to_v1beta1`
         del unmapped["spec"]["minimal"]
     if preserved.get("spec", ...) is None and spec == {} and not unmapped.get("spec"):
-        result.pop("spec", None)
+        result.pop("spec", None)  # as before: null in the annotation says that there was no spec
     else:
         result["spec"] = _restore_lists(spec, as_object(preserved.get("spec")), _namespace(obj))
     if "spec" not in obj:
@@ -87,7 +87,7 @@ def _to_v1beta1(obj: Obj) -> Obj:
     if isinstance(certificates, list) and _without_config_maps(certificates) != certificates:
         rest["trustedCertSecrets"] = certificates
         spec["trustedCertSecrets"] = _without_config_maps(certificates)
-    unmapped["spec"] = rest if "spec" in obj else None
+    unmapped["spec"] = rest if "spec" in obj else None  # None, for the way back: there is no spec
     if preserved.get("spec", ...) is None and spec == {}:
         result.pop("spec", None)
     else:

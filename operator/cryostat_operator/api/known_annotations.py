@@ -37,7 +37,7 @@ _TABLE = (
 )
 
 KNOWN: tuple[str, ...] = tuple(annotation.key for annotation in _TABLE)
-"""Keys of all annotations with a meaning. The admission warns about other keys of the operator's domains."""
+"""Keys of all annotations with a meaning. Admission warns about other keys of the operator's domains."""
 
 RECONCILED: tuple[str, ...] = tuple(annotation.key for annotation in _TABLE if annotation.is_reconciled)
 """Keys of the annotations that the reconciliation depends on."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 MAX_NAMESPACES = 1_000
 MAX_ITEMS = 256
 MAX_PROPERTIES = 256
-# Pods of the report generators: an author of Cryostats who may not create Deployments must not flood the cluster.
+# Replicas of the report generators: an author of Cryostats who may not create Deployments must not flood the cluster.
 MAX_REPLICAS = 256
 
 # Authors in one namespace must not use up the memory of the operator. Limits of a namespace: the number of Cryostats,

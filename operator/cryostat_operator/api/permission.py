@@ -11,7 +11,7 @@ class Permission:
 
     Attributes:
         verb, group, resource, namespace, name, version, subresource: `resourceAttributes` of a SubjectAccessReview.
-        cause: the field of the spec that requires it.
+        cause: the field of the Cryostat that requires it.
     """
 
     verb: str

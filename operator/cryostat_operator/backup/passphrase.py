@@ -17,6 +17,8 @@ SHORTEST = 12  # characters
 def read_passphrase(file: str | None, *, confirm: bool) -> bytes:
     """Return the passphrase without the line ending, from a file, the environment or a prompt.
 
+    Without a usable one, the program ends with a message and exit status 2.
+
     Args:
         file: path of the file; None without one.
         confirm: whether it has to be typed twice.

@@ -20,7 +20,7 @@ METRICS_SECONDS = 10.0  # per pod
 
 
 async def operator_metrics(client: Client, pods: Iterable[Obj], notes: list[str]) -> dict[str, str]:
-    """Return name of a pod → its metrics. The pods serve them to local clients, and a forwarded port counts as local.
+    """Return the metrics of each pod, by its name. Pods serve them to local clients, and a forwarded port is local.
 
     Args:
         pods: of the operator, in one namespace; those that do not run are left out.

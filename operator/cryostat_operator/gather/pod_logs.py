@@ -16,12 +16,12 @@ LOG_SECONDS = 10.0  # per container
 
 
 async def pod_logs(client: Client, pods: Iterable[Obj], folder: str, notes: list[str]) -> dict[str, str]:
-    """Return path → last lines of each container, and of its previous run if it was restarted.
+    """Return the last lines of each container, and of its previous run if it was restarted, by path of the file.
 
     All are read at the same time.
 
     Args:
-        folder: of the paths.
+        folder: the folder in the paths.
         notes: gets a sentence for each log that cannot be read.
     """
     runs = [(pod, *run) for pod in pods for run in _runs(pod)]
@@ -34,7 +34,7 @@ async def pod_logs(client: Client, pods: Iterable[Obj], folder: str, notes: list
 
 
 def _runs(pod: Obj) -> Iterator[tuple[str, bool]]:
-    """Name of each container, and whether it is about its previous run."""
+    """Yield the name of each container with False; if it was restarted, again with True, for its previous run."""
     status, spec = pod.get("status") or {}, pod.get("spec") or {}
     known = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
     restarted = {each["name"] for each in known if each.get("restartCount")}

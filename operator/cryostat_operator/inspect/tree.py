@@ -114,7 +114,9 @@ def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
         group = groups[named.get(obj["kind"], _OTHER_GROUP)]
         group.append((observed.title(obj), _with_details(observed, obj, now)))
         if obj["kind"] == "Deployment":
-            group += [(f"{_IMAGE}{each}", State(GOOD, "")) for each in _images(obj)] if now else []
+            group += (
+                [(f"{_IMAGE}{each}", State(GOOD, "")) for each in _images(obj)] if now else []
+            )  # not in `instance_tree`
     pods = [(f"Pod {pod['metadata']['name']}", pod_state(pod)) for pod in observed.pods]
     groups["Workloads"] += pods
     return {title: members for title, members in groups.items() if members}

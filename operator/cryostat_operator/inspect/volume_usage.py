@@ -36,8 +36,8 @@ async def volume_usage(
     or does not measure the volume of a claim.
 
     Args:
-        known: what nodes have answered before. The answers of others are added, because a node may have pods of many
-            instances, and a node that does not answer costs three seconds.
+        known: earlier answers by name of the node; new answers are added. A node may have pods of many instances, and
+            one that does not answer costs three seconds.
 
     Raises:
         PermissionError: the user may not read statistics of nodes.

@@ -99,6 +99,7 @@ class Requests:
             path: URL path of the collection.
             on_item: called with each item.
             params: query, for example `limit`, `continue` and `labelSelector`.
+            accept: the header `Accept`, which can ask for metadata only.
 
         Returns:
             The `metadata` of the page, with `resourceVersion` and, if it is not the last page, `continue`.

@@ -55,7 +55,7 @@ def object_schema(model: type[Model], definitions: Mapping[str, Schema]) -> Sche
 
 
 def _limited(node: Schema) -> Schema:
-    """The schema with upper limits for every list, map and unrestricted text that has none."""
+    """The schema with an upper limit for every list and map that has none. Texts get no limit."""
     result = dict(node)
     if node.get("type") == "array":
         result.setdefault("maxItems", limits.MAX_ITEMS)

@@ -46,8 +46,8 @@ _OWN_RULES = (
     Rule("config.openshift.io", "authentications", ("list", "watch")),
     # The controller of an Ingress decides which annotations it needs. Listed only if a Cryostat has an Ingress.
     Rule("networking.k8s.io", "ingressclasses", ("list", "watch")),
-    # To bind these roles without their permissions. The operator has all permissions of the other role of instances, so
-    # that it can bind that role without `bind`.
+    # The operator lacks some permissions of these roles, so it may bind them only with `bind`. The third role of
+    # instances, that of the authentication proxy, needs no `bind`: the operator has all of its permissions.
     Rule(_RBAC, "clusterroles", ("bind",), (Settings().namespaced_cluster_role, Settings().backup_cluster_role)),
 )
 # Permissions of an instance in the cluster: its authentication proxy reviews tokens and permissions.

@@ -59,7 +59,7 @@ class ClusterReader(Protocol):
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         """Return the snapshot for a Cryostat, None while the caches are incomplete.
 
-        It has no objects of a Cryostat with another UID than that of the known one: a caller may have made it up.
+        It has objects of the Cryostat only if the UID is that of the known one: a caller may have made the UID up.
         """
 
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
@@ -69,7 +69,7 @@ class ClusterReader(Protocol):
         """Return the number of Cryostats in a namespace; that of the known ones if the API server does not answer."""
 
     def text_lengths(self, namespace: str) -> Mapping[str, int]:
-        """Return the characters of text in the specs of the known Cryostats in a namespace, by name."""
+        """Return the number of characters of text in the spec of each known Cryostat in a namespace, by name."""
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""

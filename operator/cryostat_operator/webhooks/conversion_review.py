@@ -131,6 +131,7 @@ class ConversionReview:
             self._fail("an object of the review is not a JSON object")
 
     def _flush(self) -> bytes:
+        """Return the answer so far, without what was returned before. `finish` adds the end of its JSON."""
         output = bytes(self._output)
         self._output.clear()
         if self._sent:

@@ -164,6 +164,7 @@ class WebhookManager:
                 logger.exception("Internal error in the webhooks, retrying")
                 await asyncio.sleep(RETRY_DELAY)
             else:
+                # A mounted certificate, which has no `ca_bundle`, is renewed by another controller at any time.
                 await asyncio.sleep(CHECK_INTERVAL if self._loaded.ca_bundle else CHECK_INTERVAL / 4)
 
     async def _check(self, host: str, port: int) -> None:

@@ -16,22 +16,23 @@ from .reviews import AdmissionRequest
 ADMITTED_SECONDS = 60.0  # how long an admitted length counts; the cache has the Cryostat by then, if it was stored
 MAX_ADMITTED = 5_000  # Cryostats whose admitted length is remembered
 
-_Admitted = tuple[str, str, str]
+_AdmittedKey = tuple[str, str, str]
+"""Address of the caller, namespace and name of an admitted Cryostat."""
 
 
 class NamespaceText:
     """Refuses a Cryostat with more text than its namespace may have.
 
     Args:
-        known: returns the characters of text in the specs of the known Cryostats in a namespace, by name.
+        known: returns the number of characters of text in the spec of each known Cryostat in a namespace, by name.
         clock: returns seconds.
     """
 
     def __init__(self, known: Callable[[str], Mapping[str, int]], clock: Callable[[], float] = time.monotonic) -> None:
         self._known = known
         self._clock = clock
-        # Time and characters by address of the caller, namespace and name. The oldest come first.
-        self._admitted: dict[_Admitted, tuple[float, int]] = {}
+        # Time of the admission, and characters of text. The oldest come first.
+        self._admitted: dict[_AdmittedKey, tuple[float, int]] = {}
 
     def refusal(self, request: AdmissionRequest) -> str | None:
         """Return why a new or longer Cryostat has too much text, else None, and count its length from now on."""
@@ -52,7 +53,7 @@ class NamespaceText:
             self._remember(key, length)
         return None
 
-    def _remember(self, key: _Admitted, length: int) -> None:
+    def _remember(self, key: _AdmittedKey, length: int) -> None:
         self._admitted.pop(key, None)
         while len(self._admitted) >= MAX_ADMITTED:
             del self._admitted[next(iter(self._admitted))]

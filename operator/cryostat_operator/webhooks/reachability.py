@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 60.0  # seconds
 MISSES_TO_REPORT = 2  # one may be a delay
-MAX_ATTEMPTS = 100  # Cryostats that were deleted without an event of the watch, in one check
+MAX_ATTEMPTS = 100  # Cryostats that one check tries, because the watch may have missed that some were deleted
 # Never stored. A new value in each request makes the API server call the webhooks.
 ANNOTATION = f"{constants.GROUP}/webhook-check"
 
@@ -52,7 +52,7 @@ class ReachabilityCheck:
         self._probe = probe
         self._misses = 0  # of the probe, since the last success
         self._is_reachable = True
-        self._is_recorded = False  # whether there is an event about it
+        self._is_recorded = False  # whether an event about the present failure was recorded
         self._next_check = time.monotonic() + CHECK_INTERVAL / 2  # the registration takes effect with a delay
 
     async def run_if_due(self) -> None:

@@ -49,7 +49,8 @@ _MIB = 1 << 20
 # An object has at most 1.5 MiB in etcd, and a review has two of them.
 ADMISSION_LIMITS = BodyLimits(size=8 * _MIB, elements=250_000)
 MAX_BYTES = 96 * _MIB  # in memory, of all requests in progress
-MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements  # of all admission reviews in progress; one object is converted
+# Of all admission reviews in progress. The rest is for the one object that is converted at a time.
+MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements
 MAX_REQUESTS = 320  # in progress; one address gets 256
 MAX_CONNECTIONS = 384  # open; each takes up to 300 KiB while its headers arrive. One address gets 307
 BODY_TIMEOUT = 5.0  # seconds until a body must have arrived

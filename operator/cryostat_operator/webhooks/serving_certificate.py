@@ -30,6 +30,7 @@ class Certificate(NamedTuple):
     """A certificate chain with its key, and the authorities that the API server must trust. All are PEM.
 
     Attributes:
+        chain_and_key: for the server.
         ca_bundle: registered by the operator; empty if another controller registers the authority.
         interim_ca: registered by the operator until the other controller has registered its authority.
     """
