@@ -28,9 +28,8 @@ _KNOWN_BELOW: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("tolerations", "operator"): ("Exists", "Equal"),
     ("matchExpressions", "operator"): ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
 }
-USER_KEYS = frozenset(
-    {"annotations", "labels", "nodeSelector", "matchLabels", "limits", "requests"}
-)  # the user's own keys
+# Maps whose keys the user chooses.
+USER_KEYS = frozenset({"annotations", "labels", "nodeSelector", "matchLabels", "limits", "requests"})
 OWN_DOMAINS = (f"{constants.GROUP}/", "cryostat.io/")
 KNOWN_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE, PRESERVED)
 MAX_KEY_WARNINGS = 10

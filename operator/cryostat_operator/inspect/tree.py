@@ -113,10 +113,8 @@ def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
     for obj in observed.objects:
         group = groups[named.get(obj["kind"], _OTHER_GROUP)]
         group.append((observed.title(obj), _with_details(observed, obj, now)))
-        if obj["kind"] == "Deployment":
-            group += (
-                [(f"{_IMAGE}{each}", State(GOOD, "")) for each in _images(obj)] if now else []
-            )  # not in `instance_tree`
+        if obj["kind"] == "Deployment" and now:  # `instance_tree` passes 0, and shows no images
+            group += [(f"{_IMAGE}{each}", State(GOOD, "")) for each in _images(obj)]
     pods = [(f"Pod {pod['metadata']['name']}", pod_state(pod)) for pod in observed.pods]
     groups["Workloads"] += pods
     return {title: members for title, members in groups.items() if members}

@@ -17,9 +17,8 @@ Running pods have not read the file or value yet, but new pods will. The certifi
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 # Where the beginning of a message ends: at its first sentence or clause.
 _SENTENCE_END = re.compile(r"[.;:] |, (?:but|which|without which|and this|so that) |[.;:]$")
-_SUBJECT = re.compile(
-    r"(?!The |Deployments )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )"
-)  # kind and name of an object
+# Kind and name of an object.
+_SUBJECT = re.compile(r"(?!The |Deployments )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")
 _ACRONYMS = {"Api": "API"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 

@@ -19,10 +19,11 @@ from ..model.reasons import Reason
 NAME = "backup"
 PASSPHRASE = backup_schedule.PASSPHRASE_VARIABLE
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# Variable → key of the Secret.
 OPTIONAL_KEYS = {
     **{key: key for key in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")},
     backup_schedule.AUTHORITIES_VARIABLE: backup_schedule.AUTHORITIES_KEY,
-}  # variable → key of the Secret
+}
 LONGEST_NAME = 52  # characters of the name of a CronJob, because Jobs get a longer one
 DEADLINE_SECONDS = 6 * 3600
 # A sidecar of a mesh would keep the Job from ending, and the command connects only to the API server and the bucket.

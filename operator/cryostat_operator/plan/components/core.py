@@ -35,7 +35,8 @@ _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
 def build(instance: Instance) -> ComponentPlan:
-    # Only one controller can own this object, so that a second operator on the same Cryostat fails at once.
+    # As the Go operator's. Its controller is the one resource that the instance belongs to: in earlier releases, a
+    # Cryostat and a ClusterCryostat could request the same instance.
     lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")
     plan = ComponentPlan(NAME, warnings=warnings(instance), content_use=ContentUse.WARNINGS)
     if not instance.tls:

@@ -23,9 +23,8 @@ _NOISE = (
     re.compile(r"failed to create (containerd|shim) task: "),
     re.compile(r"OCI runtime create failed: |runc create failed: |unable to start container process: "),
     re.compile(r'^Failed to create new replica set "[^"]*": '),
-    re.compile(
-        r" \(e\.g\. [^()]*, regex used for validation is '(?:[^'\s]|'(?!\)))*'\)"
-    ),  # repeats the words before it
+    # The API server explains the expected form in words before it.
+    re.compile(r" \(e\.g\. [^()]*, regex used for validation is '(?:[^'\s]|'(?!\)))*'\)"),
     re.compile(r"^The certificate request has failed to complete and will be retried: "),
     re.compile(r": unknown$"),  # of a gRPC error of containerd
     re.compile(r'^[\w.-]+( "[^"]*")? is (forbidden|invalid): '),
