@@ -22,7 +22,7 @@ from cryostat_operator.plan.render import assumed_plan, manifests
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, is_leader_election, work
+from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, is_leader_election, operator_requests
 
 READS = frozenset({"get", "list", "watch"})
 IN_FLIGHT = 16
@@ -85,7 +85,7 @@ async def _create_all(plane: ControlPlane, objects: Sequence[Object], in_flight:
 
 def requests(plane: ControlPlane, mark: int) -> list[Object]:
     """The operator's requests since a mark of the audit log, without watches and the Lease."""
-    return work(plane.audit_since(mark))
+    return operator_requests(plane.audit_since(mark))
 
 
 def create_all(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> Burst:

@@ -188,12 +188,14 @@ def _operators(kind: type[OperatorProcess], directories: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def _loop(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+def _file_scenario(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     yield from _scenario(installed_plane, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def _openshift_loop(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+def _openshift_file_scenario(
+    openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scenario]:
     yield from _scenario(openshift_plane, tmp_path_factory)
 
 
@@ -205,15 +207,15 @@ def _scenario(plane: ControlPlane, directories: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def scenario(_loop: Scenario) -> Iterator[Scenario]:
+def scenario(_file_scenario: Scenario) -> Iterator[Scenario]:
     """A cluster in which one operator runs for all tests of a file. The objects of a test are deleted after it."""
-    yield from _cleaned(_loop)
+    yield from _cleaned(_file_scenario)
 
 
 @pytest.fixture
-def openshift_scenario(_openshift_loop: Scenario) -> Iterator[Scenario]:
+def openshift_scenario(_openshift_file_scenario: Scenario) -> Iterator[Scenario]:
     """A `scenario` on OpenShift. The fixture `router` admits Routes."""
-    yield from _cleaned(_openshift_loop)
+    yield from _cleaned(_openshift_file_scenario)
 
 
 def _cleaned(scenario: Scenario) -> Iterator[Scenario]:

@@ -326,7 +326,7 @@ class ControlPlane:
         return run_kubectl(self.programs["kubectl"], kubeconfig or self.kubeconfig, *arguments, input=input)
 
     def store(self, path: str, objects: Sequence[Object]) -> None:
-        """Writes objects into etcd, below a path of the registry, as an API server without any rules would.
+        """Write objects into etcd, below a path of the registry. No validation or admission applies to them.
 
         Args:
             path: for example `operator.cryostat.io/cryostats/default`.
@@ -336,7 +336,7 @@ class ControlPlane:
             self._etcd("put", {"key": _base64(key), "value": _base64(json.dumps(obj).encode())})
 
     def erase(self, path: str) -> None:
-        """Removes everything below a path of the registry from etcd."""
+        """Remove everything below a path of the registry from etcd."""
         start = f"/registry/{path}/".encode()
         self._etcd("deleterange", {"key": _base64(start), "range_end": _base64(start[:-1] + b"0")})
 

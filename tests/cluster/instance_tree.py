@@ -23,10 +23,10 @@ def observe(api: Api, namespace: str, name: str, *, pods: bool = False) -> Insta
     """Read a Cryostat, the objects with its ownership labels and, if `pods`, its pods. Raises ApiError."""
     cryostat = api.get(constants.API_VERSION, constants.KIND, name, namespace)
     found = api.list("v1", "Pod", namespace, labelSelector=POD_SELECTOR.format(name)) if pods else ()
-    return Instance(cryostat, tuple(_marked(api, owned_selector(namespace, name))), tuple(found))
+    return Instance(cryostat, tuple(_owned(api, owned_selector(namespace, name))), tuple(found))
 
 
-def _marked(api: Api, selector: str) -> Iterator[Object]:
+def _owned(api: Api, selector: str) -> Iterator[Object]:
     for kind in KINDS.values():
         try:
             yield from api.list(kind.api_version, kind.kind, labelSelector=selector)

@@ -31,13 +31,13 @@ class Fork:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Returns the exit code, negative for a signal, or None while it runs."""
+        """Return the exit code, negative for a signal, or None while it runs."""
         if self.returncode is None:
             self.returncode = self._parent.ask({"poll": self.pid})
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Returns the exit code. Raises subprocess.TimeoutExpired when it runs for more than `timeout` seconds."""
+        """Return the exit code. Raises subprocess.TimeoutExpired when it runs for more than `timeout` seconds."""
         deadline = time.monotonic() + (timeout or 0)
         while (code := self.poll()) is None:
             if timeout is not None and time.monotonic() > deadline:
@@ -57,19 +57,19 @@ class Fork:
 
 
 class ForkServer:
-    """The parent process of forked operators; it starts with the first one, and ends with this process."""
+    """The parent process of forked operators. It starts with the first one, and ends with this process."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
     def start(self, command: list[str], env: Mapping[str, str], log: Path) -> Fork:
-        """Runs a command line of the operator in a session of its own; its output is appended to `log`."""
+        """Run a command line of the operator in a session of its own. Its output is appended to `log`."""
         request = {"command": command, "env": dict(env), "directory": os.getcwd(), "log": str(log.absolute())}
         return Fork(self, self.ask(request))
 
     def ask(self, request: dict[str, Any]) -> Any:
-        """Sends a request and returns the answer."""
+        """Send a request and return the answer: the new pid, or the exit code (None while the process runs)."""
         with self._lock:
             if self._process is None:
                 # -P: modules of this folder must not hide those that the operator imports.
@@ -94,7 +94,7 @@ server = ForkServer()
 
 
 def _serve() -> bool:
-    """Answers requests until standard input ends. Returns in this process False, and in each forked one True."""
+    """Answer requests until standard input ends. Returns True in each forked process, and False in this one."""
     for line in sys.stdin:
         request = json.loads(line)
         if "poll" in request:
@@ -115,7 +115,7 @@ def _serve() -> bool:
 
 
 def _become(request: dict[str, Any]) -> None:
-    """Gives a forked process what the program would have at its start."""
+    """Give a forked process the session, directory, files, variables and arguments of a program that starts."""
     os.setsid()
     os.chdir(request["directory"])
     source = os.open(os.devnull, os.O_RDONLY)

@@ -87,7 +87,7 @@ def remove_cryostats(api: Api, timeout: float) -> None:
                 api.patch(cryostat, {"metadata": {"finalizers": None}})
 
 
-def work(events: Iterable[Object]) -> list[Object]:
+def operator_requests(events: Iterable[Object]) -> list[Object]:
     """Select the operator's requests from audit events, without watches and without leader election."""
     mine = [event for event in events if event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")]
     return [event for event in mine if event["verb"] != "watch" and not is_leader_election(event)]

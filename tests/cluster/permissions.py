@@ -41,7 +41,8 @@ class Request(NamedTuple):
     allowed: bool
 
 
-# Permissions that the API server checks while it handles a request for which another permission is needed.
+# Exceptions: permissions that the API server checks while it handles a request for which another permission is needed.
+# The audit log does not show these checks.
 CHECKED_BY_ADMISSION = {
     Permission("operator.cryostat.io", "cryostats/finalizers", "update"): (
         "OwnerReferencesPermissionEnforcement checks it if an owner reference blocks the deletion of its owner"
@@ -94,18 +95,18 @@ def granted(objects: Iterable[Object]) -> set[Permission]:
 
 
 def complaints(grants: set[Permission], requests: set[Request]) -> list[str]:
-    """The differences, one sentence each: unused permissions, and refused requests.
+    """The differences between roles and use, one text each: unused permissions, refused requests, wrong exceptions.
 
     A refused request for a granted permission is ignored: a test had removed this permission for a while.
     """
     used = {grant for request in requests if request.allowed for grant in _forms(request.permission)}
     refused = {request.permission for request in requests if not request.allowed}
-    excused = set(CHECKED_BY_ADMISSION)
+    exceptions = set(CHECKED_BY_ADMISSION)
     return [
-        *(f"granted, but never used: {each}" for each in sorted(grants - used - excused)),
+        *(f"granted, but never used: {each}" for each in sorted(grants - used - exceptions)),
         *(f"refused, because it is not granted: {each}" for each in sorted(refused) if not _forms(each) & grants),
-        *(f"excused, but not granted: {each}" for each in sorted(excused - grants)),
-        *(f"excused, but used: {each}" for each in sorted(excused & used)),
+        *(f"an exception, but not granted: {each}" for each in sorted(exceptions - grants)),
+        *(f"an exception, but used: {each}" for each in sorted(exceptions & used)),
     ]
 
 

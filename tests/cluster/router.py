@@ -31,7 +31,7 @@ class IngressController:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """The decision of an ingress controller about a Route. An empty reason admits it."""
 
     reason: str = ""
@@ -49,7 +49,7 @@ class Router:
         self._api = api
         self._routers = [IngressController()]
         self._routes: dict[Name, Object] = {}
-        self._rejected: dict[tuple[Name, str], Verdict] = {}
+        self._rejected: dict[tuple[Name, str], Decision] = {}
         self._paused = False
         self._ended = threading.Event()
         self._lock = threading.RLock()
@@ -87,7 +87,7 @@ class Router:
     def reject(self, namespace: str, name: str, reason: str, message: str = "", router: str = "default") -> None:
         """Refuse a Route with a reason: RouteNotAdmitted, ExtendedValidationFailed, InvalidHost, NoHostValue, ..."""
         with self._lock:
-            self._rejected[(namespace, name), router] = Verdict(reason, message or f"refused by router {router}")
+            self._rejected[(namespace, name), router] = Decision(reason, message or f"refused by router {router}")
             self._write_statuses()
 
     def accept(self, namespace: str, name: str, router: str = "default") -> None:
@@ -144,13 +144,13 @@ class Router:
                     self._routes[name] = self._api.patch(head, {"status": {"ingress": expected}}, sub="status")
 
     def _entry(self, route: Object, router: IngressController) -> Object:
-        verdict = self._verdict(route, router)
+        decision = self._decision(route, router)
         before: Object = next(
             (e for e in (route.get("status") or {}).get("ingress") or [] if e["routerName"] == router.name), {}
         )
-        admitted = {"type": "Admitted", "status": "False" if verdict.reason else "True"}
-        if verdict.reason:
-            admitted |= {"reason": verdict.reason, "message": verdict.message}
+        admitted = {"type": "Admitted", "status": "False" if decision.reason else "True"}
+        if decision.reason:
+            admitted |= {"reason": decision.reason, "message": decision.message}
         old = condition({"status": before}, "Admitted")
         same = {key: value for key, value in old.items() if key != "lastTransitionTime"} == admitted
         admitted["lastTransitionTime"] = old["lastTransitionTime"] if same else _now()
@@ -162,20 +162,20 @@ class Router:
             "conditions": [admitted],
         }
 
-    def _verdict(self, route: Object, router: IngressController) -> Verdict:
-        if said := self._rejected.get((_name(route), router.name)):
-            return said
+    def _decision(self, route: Object, router: IngressController) -> Decision:
+        if rejection := self._rejected.get((_name(route), router.name)):
+            return rejection
         host = _host(route, router)
         if not host:
-            return Verdict("NoHostValue", "no host value was defined for the route")
+            return Decision("NoHostValue", "no host value was defined for the route")
         older = [each for each in self._routes.values() if _host(each, router) == host and _age(each) < _age(route)]
         for other in older:
             # Routes of one namespace can share a host with different paths; Routes of other namespaces cannot use it.
             if _name(other)[0] != _name(route)[0]:
-                return Verdict("HostAlreadyClaimed", f"a route in another namespace holds {host} and is older")
+                return Decision("HostAlreadyClaimed", f"a route in another namespace holds {host} and is older")
             if other["spec"].get("path") == route["spec"].get("path"):
-                return Verdict("HostAlreadyClaimed", f"route {_name(other)[1]} already exposes {host} and is older")
-        return Verdict()
+                return Decision("HostAlreadyClaimed", f"route {_name(other)[1]} already exposes {host} and is older")
+        return Decision()
 
 
 def _name(route: Object) -> Name:

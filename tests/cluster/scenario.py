@@ -16,7 +16,7 @@ from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import ForkedOperator, OperatorProcess, work
+from tests.cluster.operator_process import ForkedOperator, OperatorProcess, operator_requests
 
 _numbers = itertools.count(1)
 _WRITING = ("create", "update", "patch", "delete", "deletecollection")
@@ -94,19 +94,20 @@ class Scenario:
         """
         seen = [-1.0]
 
-        def quiet() -> bool:
+        def is_idle() -> bool:
             numbers = self.metrics()
             runs = sum(value for name, value in numbers.items() if name.startswith("cryostat_operator_reconciles"))
             known = numbers.get("cryostat_operator_instances", 0.0)
-            still = runs == seen[0] and numbers.get("cryostat_operator_queue_depth", 0.0) <= known * renewals
+            is_empty = numbers.get("cryostat_operator_queue_depth", 0.0) <= known * renewals
+            has_run = runs != seen[0]
             seen[0] = runs
             # The queue is also empty while the operator is not the leader, for example after an outage.
-            still = still and 0.0 not in [
-                v for n, v in numbers.items() if n.startswith("leader_election_master_status")
-            ]
-            return still and known == len(self.api.list(constants.API_VERSION, constants.KIND))
+            leads = 0.0 not in [v for n, v in numbers.items() if n.startswith("leader_election_master_status")]
+            if has_run or not is_empty or not leads:
+                return False
+            return known == len(self.api.list(constants.API_VERSION, constants.KIND))
 
-        eventually(quiet, timeout, "the operator has no more work", interval=1.0 if renewals else 0.2)
+        eventually(is_idle, timeout, "the operator has no more work", interval=1.0 if renewals else 0.2)
 
     def wait_for_reconciles(self, cr: Object, runs: int = 2) -> None:
         """Wait for `runs` more reconciles while a Cryostat is retried continually."""
@@ -144,7 +145,7 @@ class Scenario:
         return [event["requestURI"] for event in self._audit(mark) if event["verb"] in ("get", "list")]
 
     def _audit(self, mark: int) -> list[Object]:
-        return work(self.plane.audit_since(mark))
+        return operator_requests(self.plane.audit_since(mark))
 
     # --- namespaces and objects ---
 

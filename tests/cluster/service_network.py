@@ -58,12 +58,12 @@ class ServiceNetwork(EgressProxy):
 
     def _endpoints(self, service: Object, port: str) -> list[Endpoint]:
         assert self.api
-        namespace, selector = service["metadata"]["namespace"], service["metadata"]["name"]
+        namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
         slices = self.api.list(
             "discovery.k8s.io/v1",
             "EndpointSlice",
             namespace,
-            labelSelector=f"kubernetes.io/service-name={selector}",
+            labelSelector=f"kubernetes.io/service-name={name}",
         )
         return [
             Endpoint(namespace, endpoint["targetRef"]["name"], each["port"])

@@ -14,8 +14,8 @@ class Services(EgressProxy):
         super().__init__()
         self._ports: dict[str, int] = {}
 
-    def lead(self, address: str, port: int | None) -> None:
-        """Connect `address` (`10.96.0.7:443`) to a local port; None refuses connections."""
+    def forward(self, address: str, port: int | None) -> None:
+        """Connect `address` (`10.96.0.7:443`) to a local port. None refuses connections."""
         if port is None:
             self._ports.pop(address, None)
         else:

@@ -7,7 +7,11 @@ from tests.cluster.api import Api, Object
 
 
 def settled(api: Api, cr: Object) -> bool:
-    """Whether all objects are written. Pods may be missing."""
+    """Whether all objects are written. Pods may be missing.
+
+    `Reconciled` exists only while it is False. The condition of the main Deployment is copied from its status, so it is
+    the last one to appear.
+    """
     status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
         "status"
     )

@@ -31,10 +31,8 @@ from tests.conformance.compare import Differences, compare
 
 pytestmark = pytest.mark.timeout(900)  # setting up all cases of a profile takes minutes on a slow machine
 PROFILES = sorted({profile for _, profile in CAPTURES})
-OTHERS = {
-    "labels": {"example.com/wing": "b"},
-    "annotations": {"example.com/note": "n"},
-}  # set by other clients, on every object
+# Other clients set these on every object.
+OTHERS = {"labels": {"example.com/wing": "b"}, "annotations": {"example.com/note": "n"}}
 RESTARTED = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
 SPECIFIED = ("Service", "Route", "Ingress", "PersistentVolumeClaim", "Deployment")  # kinds whose labels a spec may set
 FORMER = "of-an-older-spec"  # a label that the Go operator set and never removes

@@ -48,7 +48,7 @@ class User:
         self.env = {**os.environ, "KUBECONFIG": str(scenario.plane.kubeconfig)}
 
     def finds(self, where: str, *words: str, next_command: str, among: int = 1) -> str:
-        """Checks the exit status and a cause, the first one or one of the first: its text and the next command."""
+        """Check the exit status, and that one of the first `among` causes has these words and this next command."""
         command = [str(PROGRAM), "status", "x", "-n", where]
         done = subprocess.run(command, env=self.env, capture_output=True, text=True)
         assert done.returncode == 1, done.stdout + done.stderr
@@ -253,7 +253,7 @@ def cryostat_in(scenario: Scenario, where: str) -> Object:
 
 
 def fail_pod(scenario: Scenario, where: str, component: str, state: Object, **status: str) -> None:
-    """Writes the status of a pod as the kubelet does if its container is not ready."""
+    """Write the status of a pod as the kubelet does if its container is not ready."""
     [pod] = scenario.api.list("v1", "Pod", where, labelSelector=f"component={component}")
     container = pod["spec"]["containers"][0]["name"]
     containers = [{"name": container, "ready": False, "image": "i", "imageID": "", "restartCount": 0, "state": state}]

@@ -32,18 +32,18 @@ class Instance(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def instance(_loop: Scenario) -> Iterator[Instance]:
-    where, target = _loop.namespace("drift"), _loop.namespace("drift-target")
-    cr = _loop.cryostat(
+def instance(_file_scenario: Scenario) -> Iterator[Instance]:
+    where, target = _file_scenario.namespace("drift"), _file_scenario.namespace("drift-target")
+    cr = _file_scenario.cryostat(
         where,
         targetNamespaces=[where, target],
         reportOptions={"replicas": 1},
         networkOptions={"coreConfig": {"ingressSpec": INGRESS, "labels": {"team": "a"}, "annotations": {"tier": "1"}}},
         operandMetadata={"podMetadata": {"labels": {"wing": "w"}, "annotations": {"note": "n"}}},
     )
-    _loop.wait_until_ready(cr)
-    yield Instance(_loop, cr, target)
-    _loop.clean()
+    _file_scenario.wait_until_ready(cr)
+    yield Instance(_file_scenario, cr, target)
+    _file_scenario.clean()
 
 
 OBJECTS = [
@@ -363,9 +363,7 @@ def test_a_deployment_with_another_selector_is_created_again(instance: Instance)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("Service", "x-database"), ("Service", "callback")])
-def test_a_service_that_was_replaced_by_one_with_another_kind_of_address(
-    instance: Instance, kind: str, name: str
-) -> None:
+def test_a_service_with_another_kind_of_address_is_created_again(instance: Instance, kind: str, name: str) -> None:
     """The cluster IP of a Service is immutable: its name resolves to this IP, or without one to the IPs of pods."""
     scenario, place = instance.scenario, instance.place(kind, name)
     before = scenario.get(*place)

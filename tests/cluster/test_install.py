@@ -74,7 +74,7 @@ class Installed:
         pod = Pod(self.api, self.directory / f"pod-{len(self.pods)}")
         self.pods.append(pod)
         address = self.api.get("v1", "Service", SERVICE, NAMESPACE)["spec"]["clusterIP"]
-        self.services.lead(f"{address}:443", pod.webhook_port)
+        self.services.forward(f"{address}:443", pod.webhook_port)
         pod.wait_ready()
         return pod
 
@@ -338,7 +338,7 @@ def test_where_a_certificate_is_required_only_the_api_server_is_answered(running
 
 
 def post(pod: Pod, review: Object, client: ServingCertificate | None) -> urllib3.BaseHTTPResponse:
-    """Sends a review as a program in the cluster can, with or without a client certificate."""
+    """Send a review as a program in the cluster can, with or without a client certificate."""
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     files: dict[str, Any] = {"cert_file": str(client.certificate), "key_file": str(client.key)} if client else {}
     pool = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False, retries=False, **files)

@@ -20,7 +20,14 @@ from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import LEASES, NAMESPACE, SERVICE_ACCOUNT, OperatorProcess, is_leader_election, work
+from tests.cluster.operator_process import (
+    LEASES,
+    NAMESPACE,
+    SERVICE_ACCOUNT,
+    OperatorProcess,
+    is_leader_election,
+    operator_requests,
+)
 from tests.cluster.processes import Child, free_ports
 from tests.cluster.webhooks import WebhookPlane
 
@@ -72,7 +79,11 @@ def requests_of(plane: ControlPlane, mark: int, process: OperatorProcess) -> lis
 
 def writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
     """The writes of a process without those of the Lease."""
-    return [f"{e['verb']} {e['requestURI']}" for e in work(requests_of(plane, mark, process)) if e["verb"] not in READS]
+    return [
+        f"{e['verb']} {e['requestURI']}"
+        for e in operator_requests(requests_of(plane, mark, process))
+        if e["verb"] not in READS
+    ]
 
 
 def lease_requests(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
@@ -165,7 +176,7 @@ def test_an_idle_pair_requests_only_the_lease(pair: Pair) -> None:
         eventually(lambda: len(lease_requests(plane, mark, pair.standby)) > 1, SLOW, "the Lease is read")
         assert set(lease_requests(plane, mark, pair.leader)) == {"update"}
         assert set(lease_requests(plane, mark, pair.standby)) == {"get"}
-        return [event["requestURI"] for event in work(plane.audit_since(mark))] == []
+        return [event["requestURI"] for event in operator_requests(plane.audit_since(mark))] == []
 
     eventually(idle, SLOW, "both have listed all objects and send no more requests")
 

@@ -66,7 +66,7 @@ def wait_until_idle(scenario: Scenario) -> None:
     eventually(silent, 180.0, "the operator writes nothing")
 
 
-def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
+def test_kills_at_random_moments_lose_and_duplicate_nothing(scenario: Scenario) -> None:
     """After CRYOSTAT_KILLS kills no object is lost, duplicated or orphaned, and the last start writes nothing."""
     dice = random.Random(7)
     where, *targets = (scenario.namespace() for _ in range(4))

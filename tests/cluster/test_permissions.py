@@ -59,9 +59,11 @@ def test_refused_requests_are_named_unless_they_are_granted() -> None:
 
 
 def test_an_exception_that_is_not_needed_is_named() -> None:
-    excused = next(iter(CHECKED_BY_ADMISSION))
-    assert permissions.complaints(GRANTED, NEEDED | {Request(excused, True)}) == [f"excused, but used: {excused}"]
-    assert permissions.complaints(GRANTED - {excused}, NEEDED) == [f"excused, but not granted: {excused}"]
+    exception = next(iter(CHECKED_BY_ADMISSION))
+    assert permissions.complaints(GRANTED, NEEDED | {Request(exception, True)}) == [
+        f"an exception, but used: {exception}"
+    ]
+    assert permissions.complaints(GRANTED - {exception}, NEEDED) == [f"an exception, but not granted: {exception}"]
 
 
 def test_requests_are_read_from_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

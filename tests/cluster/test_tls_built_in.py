@@ -11,7 +11,7 @@ from cryostat_operator.plan.model import names
 from tests.cluster.api import condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import work
+from tests.cluster.operator_process import operator_requests
 from tests.cluster.tls import (
     CERTIFICATES,
     NAME,
@@ -34,7 +34,7 @@ def test_every_certificate_is_issued_at_once_and_verifies(
     api.create(cryostat(here, here, there))
     eventually(lambda: len(deployments(api, here)) == 3, interval=0.02)
     seconds = time.monotonic() - started
-    requests = work(installed_plane.audit_since(mark))
+    requests = operator_requests(installed_plane.audit_since(mark))
     print(f"{seconds:.2f} s, {len(requests)} requests")
     eventually(lambda: ready(api, here))
     assert "own authority" in tls_condition(api, here)["message"]
@@ -106,14 +106,14 @@ def test_nothing_is_written_when_idle_or_restarted(
     def is_idle() -> bool:
         mark = installed_plane.audit_mark()
         time.sleep(1)
-        return not work(installed_plane.audit_since(mark))
+        return not operator_requests(installed_plane.audit_since(mark))
 
     eventually(is_idle, what="the operator sends no requests for a second")
     mark = installed_plane.audit_mark()
     process.stop()
     operator(installed_plane, ON)
     time.sleep(2)
-    events = work(installed_plane.audit_since(mark))
+    events = operator_requests(installed_plane.audit_since(mark))
     writes = [(e["verb"], e["requestURI"]) for e in events if e["verb"] not in ("get", "list")]
     assert writes == []
 

@@ -15,7 +15,7 @@ from tests.cluster.cert_manager_plane import issued as issued
 from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import work
+from tests.cluster.operator_process import operator_requests
 from tests.cluster.tls import (
     CERTIFICATES,
     NAME,
@@ -25,9 +25,9 @@ from tests.cluster.tls import (
     by_cert_manager,
     by_operator,
     cryostat,
-    data,
     deployments,
     is_idle,
+    kept_objects,
     ready,
     secret,
     tls_condition,
@@ -83,7 +83,7 @@ def test_every_certificate_is_issued_and_verifies(
     eventually(lambda: len(deployments(api, here)) == 3, SLOW, interval=0.05)
     seconds = time.monotonic() - started
     eventually(lambda: by_cert_manager(api, here), SLOW)
-    requests = work(plane.audit_since(mark))
+    requests = operator_requests(plane.audit_since(mark))
     print(f"{seconds:.2f} s, {len(requests)} requests")
     for each in CERTIFICATES:
         service = NAME if each == "tls" else f"{NAME}-{each.removesuffix('-tls')}"
@@ -149,7 +149,7 @@ def test_the_issuer_changes_in_every_direction(
 
     def reaches(state: Callable[[Api, str], bool]) -> Secret:
         eventually(lambda: state(api, here), SLOW, state.__name__)
-        assert data(api, here) == kept
+        assert kept_objects(api, here) == kept
         if state is is_disabled:
             eventually(lambda: not issuer_objects(api, here, there))
             return {}
@@ -160,7 +160,7 @@ def test_the_issuer_changes_in_every_direction(
         return found
 
     eventually(lambda: by_operator(api, here), SLOW)
-    kept = data(api, here)
+    kept = kept_objects(api, here)
     first = reaches(by_operator)
     manager = CertManager(plane)
     try:

@@ -23,9 +23,9 @@ from tests.cluster.tls import (
     SLOW,
     by_cert_manager,
     cryostat,
-    data,
     deployments,
     is_idle,
+    kept_objects,
     ready,
     secret,
     tls_condition,
@@ -131,14 +131,14 @@ def test_cert_manager_is_removed_and_installed_again(
         manager.install()
         api.create(cryostat(here, enableCertManager=True))
         eventually(lambda: by_cert_manager(api, here), SLOW)
-        kept, running = data(api, here), set(deployments(api, here))
+        kept, running = kept_objects(api, here), set(deployments(api, here))
         manager.uninstall()
         eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable", SLOW)
         assert not ready(api, here)
         assert set(deployments(api, here)) == running
         manager.install()
         eventually(lambda: by_cert_manager(api, here), SLOW)
-        assert data(api, here) == kept
+        assert kept_objects(api, here) == kept
         assert set(deployments(api, here)) == running
     finally:
         manager.uninstall()

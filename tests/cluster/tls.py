@@ -11,7 +11,7 @@ from cryptography import x509
 from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, condition
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import work
+from tests.cluster.operator_process import operator_requests
 
 NAME = "tls"
 ON = {"DISABLE_SERVICE_TLS": "false"}
@@ -65,7 +65,7 @@ def write(api: Api, namespace: str, name: str, data: Mapping[str, bytes]) -> Non
 
 
 def issuer_of(api: Api, namespace: str) -> str:
-    """What the condition says about the issuer."""
+    """The message of the condition about certificates, which names their issuer."""
     return str(tls_condition(api, namespace).get("message", ""))
 
 
@@ -79,8 +79,8 @@ def by_operator(api: Api, namespace: str) -> bool:
     return "own authority" in issuer_of(api, namespace) and ready(api, namespace)
 
 
-def data(api: Api, namespace: str) -> dict[str, str]:
-    """The objects that every change must keep: the volumes and the keys of their data."""
+def kept_objects(api: Api, namespace: str) -> dict[str, str]:
+    """The UIDs of the objects that every change must keep, by name: the claims, and the keys of their data."""
     claims = api.list("v1", "PersistentVolumeClaim", namespace)
     keys = [api.get("v1", "Secret", f"{NAME}-db", namespace)]
     return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in [*claims, *keys]}
@@ -90,4 +90,4 @@ def is_idle(plane: ControlPlane) -> bool:
     """Whether the operator writes nothing for two seconds."""
     mark = plane.audit_mark()
     time.sleep(2)
-    return not work(plane.audit_since(mark))
+    return not operator_requests(plane.audit_since(mark))

@@ -1,4 +1,4 @@
-"""Objects of a user, one of each kind."""
+"""The content of objects that a user creates, one of each kind that can have the name of an owned object."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ POD = {"metadata": {"labels": {"app": "mine"}}, "spec": {"containers": [{"name":
 BACKEND = {"service": {"name": "mine", "port": {"number": 80}}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 
-
-# Objects of a user.
+# By kind, without names.
 CONTENT: dict[str, dict[str, Any]] = {
     "ServiceAccount": {},
     "Secret": {"stringData": {"CONNECTION_KEY": "a", "ENCRYPTION_KEY": "b", "ACCESS_KEY": "c", "SECRET_KEY": "d"}},

@@ -75,7 +75,7 @@ class WebhookPlane:
             eventually(functools.partial(self._may, user, namespace, rule), what=f"{user} has the permissions {rule}")
 
     def _may(self, user: str, namespace: str, rule: Object) -> bool:
-        """Whether a user has the last of the permissions that a rule grants."""
+        """Whether the authorizer knows a rule. It reads a rule as a whole, so one permission is enough."""
         attributes = {
             "namespace": namespace,
             "verb": rule["verbs"][-1],
@@ -107,7 +107,8 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
     """Start an operator that serves webhooks on a free port, and wait until the API server calls it.
 
     Returns:
-        The operator and the URL of its webhooks."""
+        The operator and the URL of its webhooks.
+    """
     [port] = free_ports(1)
     url = f"https://127.0.0.1:{port}"
     settings = {"WEBHOOK_URL": url, **(env or {})}

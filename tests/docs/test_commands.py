@@ -83,7 +83,7 @@ class OperatorPods:
             self._pods.append(Pod(self._plane.api, self._directory / f"pod-{len(self._pods)}"))
             self._generation = generation
             address = self._plane.api.get("v1", "Service", SERVICE, NAMESPACE)["spec"]["clusterIP"]
-            self._services.lead(f"{address}:443", self._pods[-1].webhook_port)
+            self._services.forward(f"{address}:443", self._pods[-1].webhook_port)
 
 
 @pytest.fixture(scope="module")
