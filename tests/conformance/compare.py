@@ -52,7 +52,8 @@ _DEFAULTS: Mapping[str, Any] = {
 _ALLOCATED = frozenset(
     {"serviceAccount", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort"}
 )
-_BOOKKEEPING = (
+# Beginnings of annotations in which controllers, clients and this operator record something.
+_RECORDS = (
     "cert-manager.io/",
     "deployment.kubernetes.io/",
     "pv.kubernetes.io/",
@@ -128,18 +129,18 @@ def compare(expected: Iterable[Obj], actual: Iterable[Obj], differences: Differe
     lines = []
     for key in sorted({*wanted, *found}):
         kind, namespace, name = key
-        a, b = wanted.get(key), found.get(key)
-        if a is None or b is None:
-            if not differences.cover(f"{kind}/{name}:", _ABSENT if b is None else b):
-                lines.append(f"{kind}/{namespace}/{name} {'missing' if b is None else 'not expected'}")
+        left, right = wanted.get(key), found.get(key)
+        if left is None or right is None:
+            if not differences.cover(f"{kind}/{name}:", _ABSENT if right is None else right):
+                lines.append(f"{kind}/{namespace}/{name} {'missing' if right is None else 'not expected'}")
             continue
-        x, y = dict(_flat(a)), dict(_flat(b))
-        for path in sorted({*x, *y}):
-            e, g = x.get(path, _ABSENT), y.get(path, _ABSENT)
-            if path.endswith(_ORDER) and _ABSENT not in (e, g):
-                e, g = [name for name in e if name in g], [name for name in g if name in e]
-            if e != g and not differences.cover(f"{kind}/{name}:{path}", g):
-                lines.append(f"{kind}/{namespace}/{name}:{path} expected {e!r} got {g!r}")
+        wanted_values, found_values = dict(_flat(left)), dict(_flat(right))
+        for path in sorted({*wanted_values, *found_values}):
+            want, got = wanted_values.get(path, _ABSENT), found_values.get(path, _ABSENT)
+            if path.endswith(_ORDER) and _ABSENT not in (want, got):  # the order of what both have
+                want, got = [name for name in want if name in got], [name for name in got if name in want]
+            if want != got and not differences.cover(f"{kind}/{name}:{path}", got):
+                lines.append(f"{kind}/{namespace}/{name}:{path} expected {want!r} got {got!r}")
     return lines
 
 
@@ -157,7 +158,7 @@ def normalize(obj: Obj) -> Obj:
         labels = o["metadata"].pop("labels")
         o["metadata"] |= _given("labels", {k: v for k, v in labels.items() if not k.startswith("controller.cert-")})
     annotations = o["metadata"].get("annotations") or {}
-    o["metadata"]["annotations"] = {k: v for k, v in annotations.items() if not k.startswith(_BOOKKEEPING)}
+    o["metadata"]["annotations"] = {k: v for k, v in annotations.items() if not k.startswith(_RECORDS)}
     o["metadata"]["ownerReferences"] = [
         {"kind": r["kind"], "name": r["name"], "controller": r.get("controller", False)}
         for r in o["metadata"].get("ownerReferences") or ()

@@ -44,7 +44,7 @@ def with_tables(page: str) -> str:
     """Replace the tables of a page by the current ones.
 
     Raises:
-        ValueError: the page lacks a mark.
+        ValueError: the page lacks the line before or after a table.
     """
     for source, table in (("metric_table.py", table_of_metrics()), ("packaging/alerts.py", table_of_alerts())):
         before, mark, rest = page.partition(begin(source))

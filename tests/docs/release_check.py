@@ -23,7 +23,7 @@ _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 def main() -> None:
-    """Print one line for each problem. Returns the exit status."""
+    """Print one line for each problem. Ends the process with code 1 if there is a problem."""
     problems = [
         *changelog_problems((ROOT / "CHANGELOG.md").read_text(), __version__),
         *image_problems(image_references()),

@@ -39,7 +39,7 @@ def with_tables(page: str) -> str:
     """Replace the tables of a page by the current ones.
 
     Raises:
-        ValueError: the page lacks one of the two marks.
+        ValueError: the page lacks the line before or after the tables.
     """
     before, mark, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)

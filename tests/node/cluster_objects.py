@@ -55,7 +55,10 @@ def _dns(address: str) -> Iterator[Object]:
 
 
 def local_volume(claim: Object, node: str, path: str) -> Object:
-    """A PersistentVolume for a claim: a folder of the node. fsGroup applies to it."""
+    """A PersistentVolume for a claim: a folder of the node.
+
+    It is of the type `local`, because the kubelet does not apply fsGroup to a `hostPath`.
+    """
     meta = claim["metadata"]
     reference = {key: meta[key] for key in ("namespace", "name", "uid")}
     term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}

@@ -31,7 +31,7 @@ UNPRIVILEGED = {  # as the Pod Security level `restricted` demands
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-TIMEOUT = 300.0  # seconds: images are unpacked, and there may be two processors only
+TIMEOUT = 300.0  # seconds: images are unpacked, perhaps with only two processors
 PODS = 4  # application, database, storage and report generator
 APPLICATION_MEMORY = "192Mi"  # the limit of the application's container
 # Exit codes of curl: the connection is refused, not answered in time, or ends before the answer.
@@ -215,8 +215,8 @@ def container_of(found: Object) -> str:
     return str(status["containerID"].rpartition("/")[2])
 
 
-def owner(pod: Object) -> str:
-    """The name of a pod's Deployment."""
+def deployment_name(pod: Object) -> str:
+    """The name of a pod's Deployment, which the name of the pod begins with."""
     return str(pod["metadata"]["name"].rsplit("-", 2)[0])
 
 

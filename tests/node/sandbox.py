@@ -127,10 +127,8 @@ class Sandbox:
         for hierarchy in leftovers.hierarchies():
             path = hierarchy / leftovers.cgroup(self.directory)
             path.mkdir()
-            for name in (
-                "cpuset.cpus",
-                "cpuset.mems",
-            ):  # empty in a new cgroup v1: no process could be added
+            # These are empty in a new cgroup v1, and no process can be added until they are set.
+            for name in ("cpuset.cpus", "cpuset.mems"):
                 if (hierarchy / name).exists() and not (path / name).read_text().strip():
                     (path / name).write_text((hierarchy / name).read_text())
 

@@ -22,7 +22,7 @@ from tests.node.instance import (
     Running,
     client,
     container_of,
-    owner,
+    deployment_name,
     wait_until,
 )
 
@@ -80,7 +80,7 @@ def database(instance: Running) -> Object:
     """The pod of the database, once its container has started."""
 
     def started() -> Object | None:
-        pods = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+        pods = [pod for pod in instance.pods if deployment_name(pod) == f"{instance.name}-database"]
         statuses = [status for pod in pods for status in pod["status"].get("containerStatuses") or ()]
         return pods[0] if len(pods) == 1 and statuses and "running" in statuses[0]["state"] else None
 
@@ -107,7 +107,7 @@ def end_database(instance: Running) -> None:
 
 def replace_waiting_pod(instance: Running) -> None:
     """Replace a pod of the database that cannot start: the kubelet tries again after up to a minute."""
-    [waiting] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+    [waiting] = [pod for pod in instance.pods if deployment_name(pod) == f"{instance.name}-database"]
     instance.api.delete(waiting)
 
 

@@ -14,7 +14,7 @@ from tests.cluster.api import Object
 from tests.cluster.operator_process import NAMESPACE
 from tests.network_flows import LOOPBACK, SOURCES, STATES, TABLE, Flow, expected, place_of
 from tests.node.configuration import DNS_ADDRESS
-from tests.node.instance import OTHER, TARGET, Running, client, owner, wait_until
+from tests.node.instance import OTHER, TARGET, Running, client, deployment_name, wait_until
 from tests.node.replicas import replicas
 from tests.node.shell import Shell
 
@@ -97,7 +97,7 @@ def is_running(instance: Running) -> bool:
 
 def addresses(instance: Running) -> dict[str, str]:
     """The addresses of places in the table, except those without one."""
-    pods = {owner(pod): pod["status"]["podIP"] for pod in instance.pods}
+    pods = {deployment_name(pod): pod["status"]["podIP"] for pod in instance.pods}
     own = {name: pods[deployment_of(instance, name)] for name in ("application", "database", "reports", "storage")}
     clients = {
         name: instance.api.get("v1", "Pod", "client", namespace)["status"]["podIP"]

@@ -97,9 +97,10 @@ class Application:
             return 200, {"username": request.headers.get(requests.IDENTITY, "")}
         if call == ("GET", "/api/v4/targets"):
             return 200, self.registry.targets()
-        if call == ("PUT", "/digest"):  # a path for tests, as above
+        # The following paths are for tests: the real application does not have them.
+        if call == ("PUT", "/digest"):
             return 200, {"sha256": hashlib.sha256(request.body()).hexdigest()}
-        if path.startswith("/kept/"):  # a path for tests, which the real application does not have
+        if path.startswith("/kept/"):
             return self._kept(request, path.removeprefix("/kept/"))
         raise RefusedError(404, f"no resource {path}")
 

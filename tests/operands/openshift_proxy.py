@@ -80,9 +80,8 @@ def check(arguments: Iterable[str], variables: Mapping[str, str]) -> dict[str, A
 
 
 def _needed(options: Mapping[str, Any]) -> None:
-    account = bool(
-        options.get("openshift-service-account")
-    )  # the name and token of the ServiceAccount are the client's
+    # The name and token of a ServiceAccount are used as ID and secret of the client.
+    account = bool(options.get("openshift-service-account"))
     given = {name for name, value in options.items() if value}
     wanted = {"upstream", "cookie-secret", *(() if account else ("client-id", "client-secret"))}
     if missing := sorted(wanted - given):

@@ -141,8 +141,8 @@ class Container:
 
     def rewritten(self, text: str) -> str:
         """The text with the paths and ports of this machine."""
+        # A mount can be below another one. Its path is longer, and is replaced first.
         for path in sorted(self.paths, key=len, reverse=True):
-            # A path below this directory was already replaced.
             replacement = self.paths[path].replace("\\", r"\\")
             text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-])", replacement, text)
         for inside, outside in self.ports.items():

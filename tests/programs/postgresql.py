@@ -24,7 +24,7 @@ def running(container: Container) -> Iterator[Container]:
     """Run the database until the end of the block."""
     root = container.root
     data = Path(container.environment["PGDATA"])
-    owned(container)
+    set_owners(container)
     run(BIN / "initdb", "-D", data, "-U", "postgres", "--auth-local=trust", "--no-sync")
     (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
     port = str(container.ports[names.PORT_DATABASE])
@@ -45,7 +45,7 @@ def accepts(directory: Path, port: str) -> bool:
     return subprocess.run([BIN / "pg_isready", "-q", "-h", directory, "-p", port], check=False).returncode == 0
 
 
-def owned(container: Container) -> None:
+def set_owners(container: Container) -> None:
     """Set the owners of volumes as in a pod: the program's user, and its group for Secrets."""
     if USER is None:
         return

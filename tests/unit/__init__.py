@@ -1,1 +1,1 @@
-"""Tests of single modules, without binaries and network. All together take less than a minute."""
+"""Tests of single modules, without other programs than Python and a shell, and with loopback as the only network."""

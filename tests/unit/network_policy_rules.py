@@ -59,11 +59,11 @@ def _is_peer(peer: Obj, place: Place, namespace: str) -> bool:
     if not place.namespace:
         return False
     if "namespaceSelector" not in peer:
-        known = place.namespace == namespace
+        is_in_namespace = place.namespace == namespace
     else:
         names = {NAMESPACE_NAME: place.namespace, **place.namespace_labels}
-        known = matches_labels(peer["namespaceSelector"], names)
-    return known and matches_labels(peer.get("podSelector", {}), place.labels)
+        is_in_namespace = matches_labels(peer["namespaceSelector"], names)
+    return is_in_namespace and matches_labels(peer.get("podSelector", {}), place.labels)
 
 
 def _is_port(entry: Obj, port: int, protocol: str) -> bool:

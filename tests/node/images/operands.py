@@ -28,7 +28,7 @@ class Operand:
 
     Attributes:
         entrypoint: the program and its first arguments. The arguments of the container follow.
-        programs: its programs of Go modules.
+        programs: the programs that are built from Go modules.
         jars: JAR files of tests/operands/java and their paths in the image.
         runtime: whether it has a Java runtime.
         scripts: a folder beside this module. Its file `entrypoint` is the entry point.

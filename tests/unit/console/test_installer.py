@@ -41,9 +41,8 @@ async def test_all_are_created_and_owned_by_the_definition(server: ApiServer) ->
         assert found["spec"] == obj["spec"]
         [owner] = found["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["uid"]) == ("CustomResourceDefinition", "definition")
-        assert (
-            "blockOwnerDeletion" not in owner
-        )  # blockOwnerDeletion needs the permission to update the finalizers of the CRD
+        # It would need the permission to update the finalizers of the CRD.
+        assert "blockOwnerDeletion" not in owner
 
 
 async def test_nothing_is_written_if_all_objects_exist(server: ApiServer) -> None:

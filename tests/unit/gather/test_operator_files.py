@@ -74,7 +74,7 @@ async def test_lists_that_the_user_may_not_read_are_named(server: ApiServer) -> 
     ]
 
 
-async def test_a_missing_operator_is_said() -> None:
+async def test_a_missing_operator_is_reported() -> None:
     notes: list[str] = []
     assert await operator_files(ApiServer(), notes) == {}
     assert notes == ["No pod of the operator was found."]

@@ -63,7 +63,11 @@ LOCALHOST = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 
 
 def self_signed(directory: Path, name: x509.GeneralName, now: float | None = None) -> Path:
-    """A file with a self-signed certificate and its key. The certificate of a name is issued `now`."""
+    """A file with a self-signed certificate for `name`, and its key.
+
+    Args:
+        now: the time of issue, in seconds since the epoch; by default the present time.
+    """
     pair = directory / "pair.pem"
     key = signing.new_key()
     template = CertificateTemplate("localhost", (name,), (ExtendedKeyUsageOID.SERVER_AUTH,))

@@ -18,7 +18,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FakeServer:
-    """Attributes: `handler` answers each request; `requests` are the received method, path, query and headers."""
+    """A server and its clients.
+
+    Attributes:
+        requests: the received requests, and `bodies` their bodies.
+        handler: answers each request; by default with the next one of `responses`.
+        logins: how often clients logged in.
+    """
 
     def __init__(self) -> None:
         self.requests: list[web.Request] = []

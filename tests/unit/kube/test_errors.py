@@ -1,3 +1,5 @@
+"""Errors of the API server: what is missing, the causes of a refusal, and what counts as an outage."""
+
 from __future__ import annotations
 
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable, StatusCause, error_from_status

@@ -1,3 +1,5 @@
+"""Lists are decoded item by item while they arrive, in little memory."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The list and watch of one resource: pages, events, expired versions, outages, and the delays of retries."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Addresses and ports of the API server from its EndpointSlices."""
+
 from __future__ import annotations
 
 from cryostat_operator.observe.api_server import ApiServerEndpoints

@@ -1,3 +1,5 @@
+"""The store of namespaces: which changes are reported."""
+
 from __future__ import annotations
 
 from cryostat_operator.api import constants

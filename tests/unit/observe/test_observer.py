@@ -144,7 +144,7 @@ async def test_the_snapshot_has_owned_objects_and_namespaces(observer: Observer)
     assert not snapshot.openshift
 
 
-async def test_the_first_uids_of_target_namespaces_are_those_when_the_cryostat_was_changed(observer: Observer) -> None:
+async def test_the_first_uids_of_target_namespaces_are_those_at_the_change_of_the_cryostat(observer: Observer) -> None:
     body = {"metadata": {"name": "x", "namespace": "here", "uid": "u"}, "spec": {"targetNamespaces": ["shop"]}}
     observer._namespaces.upsert({"metadata": {"name": "shop", "uid": "s1"}})
     observer.cryostat_changed(INSTANCE, body)

@@ -1,3 +1,5 @@
+"""The cache of owned objects: which events enqueue which instance, and which bodies are kept."""
+
 from __future__ import annotations
 
 import random
@@ -83,9 +85,8 @@ def test_edited_labels_assign_an_object_to_another_instance() -> None:
     other = InstanceKey("here", "y")
     objects.handle_event("ConfigMap", owned("x-lock", 2, labels={**LABELS, LABEL_NAME: "y"}))
     assert (recorded.now, objects.instances()) == ([INSTANCE, other], [other])
-    objects.handle_event(
-        "ConfigMap", owned("x-lock", 3, labels=dict.fromkeys(LABELS, "z"))
-    )  # another namespace cannot own it
+    # A Cryostat of another namespace cannot own it.
+    objects.handle_event("ConfigMap", owned("x-lock", 3, labels=dict.fromkeys(LABELS, "z")))
     assert (recorded.now, objects.instances()) == ([INSTANCE, other, other], [])
 
 

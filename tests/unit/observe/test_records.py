@@ -1,3 +1,5 @@
+"""What the operator keeps of an object: hashes, digests, and a part of its body."""
+
 from __future__ import annotations
 
 import base64

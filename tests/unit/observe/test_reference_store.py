@@ -1,3 +1,5 @@
+"""Summaries of the Secrets and ConfigMaps that instances refer to, and when they are read again."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -134,7 +134,7 @@ def images(deployment: Obj) -> dict[str, str]:
     return {each["name"]: each["image"] for each in (*pod.get("initContainers", ()), *pod["containers"])}
 
 
-def test_all_but_the_images_of_a_held_deployment_is_repaired() -> None:
+def test_everything_but_the_images_of_a_held_deployment_is_repaired() -> None:
     state, live = held(replicas=0)
     pod = live["spec"]["template"]["spec"]
     first = {**pod["containers"][0], "env": [], "image": "quay.io/cryostat/cryostat:4.2.0"}

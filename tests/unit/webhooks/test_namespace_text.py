@@ -1,3 +1,5 @@
+"""The limit of the text in all Cryostats of a namespace."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -213,7 +213,7 @@ def test_without_a_login_there_is_no_session() -> None:
     assert login_hash(settled(OPEN)) is None
 
 
-def test_sessions_of_passwords_on_openshift_are_bound_to_them() -> None:
+def test_on_openshift_sessions_of_logins_by_password_are_bound_to_the_passwords() -> None:
     state = settled(FILE, openshift=True)
     assert "--cookie-name=_oauth_proxy_$(LOGIN_HASH)" in container(state.plan, "sample", PROXY)["args"]
     assert "LOGIN_HASH" in environment(state.plan, "sample", PROXY)

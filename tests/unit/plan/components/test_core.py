@@ -211,7 +211,7 @@ def test_tls_adds_certificates_and_a_keystore_with_a_generated_password() -> Non
     assert environment(plan)["SSL_KEYSTORE"].endswith("/client-tls/sample-tls/keystore.p12")
 
 
-def test_the_lock_has_no_content() -> None:
+def test_the_lock_has_a_controller_and_no_content() -> None:
     lock = find(settled().plan, "ConfigMap", "sample-lock")
     assert "data" not in lock
     assert lock["metadata"]["ownerReferences"][0]["controller"] is True

@@ -156,7 +156,7 @@ def test_a_deployment_whose_previous_pods_terminate() -> None:
     )
 
 
-def test_conditions_of_nothing() -> None:
+def test_a_deployment_without_a_status_has_no_conditions() -> None:
     assert deployment_conditions(None) == deployment_conditions({"status": None}) == {}
 
 

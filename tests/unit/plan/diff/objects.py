@@ -22,7 +22,7 @@ def deployment(**container: Any) -> Obj:
 
 
 def changed(before: Obj, path: str, value: Any) -> Obj:
-    """A copy with another value at a dotted path; digits are indexes of lists."""
+    """A copy with another value at a path with slashes (`spec/containers/0/name`)."""
     result = copy.deepcopy(before)
     target: Any = result
     *parents, last = path.split("/")

@@ -1,3 +1,5 @@
+"""The names that the objects of one instance can have."""
+
 from __future__ import annotations
 
 import pytest
