@@ -92,7 +92,8 @@ class Record:
         version: its resource version.
         spec_hash: covers everything but the status.
         status_hash: covers the status fields that the operator reports.
-        noise_hash: covers the rest of a Deployment's conditions, which may change without consequence.
+        noise_hash: covers the rest of a Deployment's conditions and its observed generation. They change often, and
+            alter at most the text of a condition of the Cryostat.
         body: compressed JSON, without the values of a Secret.
         is_partial: whether `body` holds only the metadata that decides about ownership and deletion.
         data: keys and digest of the content of a Secret or ConfigMap.
@@ -207,7 +208,7 @@ def _only(entries: dict[str, str] | None, keys: tuple[str, ...]) -> dict[str, st
 
 
 def _status_parts(deployment: Obj) -> tuple[Any, Any]:
-    """The reported part of a Deployment's status (available, failing, finished), and the noise.
+    """The reported part of a Deployment's status (available, failing, finished), and the rest (`noise_hash`).
 
     Numbers of pods and the times of conditions are in neither. Of a Deployment that is scaled to 0, it is reported
     whether it has pods.

@@ -81,8 +81,8 @@ def parse_record(text: str) -> Versions:
 
 def next_record(instance: Instance, before: Versions) -> Versions:
     """Return the record after the images are rolled out. A version that is not known keeps its former value."""
-    wanted = requested(instance)
-    return Versions(wanted.cryostat or before.cryostat, wanted.postgresql or before.postgresql)
+    after = requested(instance)
+    return Versions(after.cryostat or before.cryostat, after.postgresql or before.postgresql)
 
 
 def postgresql_version(reference: str) -> int | None:
@@ -103,17 +103,17 @@ def refusal(instance: Instance) -> Problem | None:
     if not claims.uses_claim(instance, "database"):
         return None
     claim = claims.claim_name(instance, "database")
-    before, wanted = recorded(claims.live_claim(instance, "database")), requested(instance)
-    if before.postgresql and wanted.postgresql and before.postgresql != wanted.postgresql:
-        return _other_postgresql(instance, claim, before.postgresql, wanted.postgresql)
+    before, after = recorded(claims.live_claim(instance, "database")), requested(instance)
+    if before.postgresql and after.postgresql and before.postgresql != after.postgresql:
+        return _other_postgresql(instance, claim, before.postgresql, after.postgresql)
     confirmed = instance.annotations.get(constants.ANNOTATION_ALLOW_DOWNGRADE)
     if (
         before.cryostat
-        and wanted.cryostat
-        and wanted.cryostat < before.cryostat
-        and confirmed != release_text(wanted.cryostat)
+        and after.cryostat
+        and after.cryostat < before.cryostat
+        and confirmed != release_text(after.cryostat)
     ):
-        return _downgrade(instance, claim, release_text(before.cryostat), release_text(wanted.cryostat))
+        return _downgrade(instance, claim, release_text(before.cryostat), release_text(after.cryostat))
     return None
 
 
@@ -182,24 +182,24 @@ def upgrade_allowed(plan: Plan) -> Condition | None:
     return failed("UpgradeAllowed", found) if found else None
 
 
-def _other_postgresql(instance: Instance, claim: str, before: int, wanted: int) -> Problem:
+def _other_postgresql(instance: Instance, claim: str, before: int, after: int) -> Problem:
     text = message(
         f"PersistentVolumeClaim {instance.namespace}/{claim}",
         f"holds data of PostgreSQL {before}",
-        cause=f"the image {instance.image('database').reference} has PostgreSQL {wanted}, which cannot read it",
+        cause=f"the image {instance.image('database').reference} has PostgreSQL {after}, which cannot read it",
         consequence=_UNCHANGED,
         remedy=f"Deploy an operator with PostgreSQL {before} again, or move the data (docs/upgrade.md)",
     )
-    return Problem("database", Reason.DATABASE_VERSION_MISMATCHED, text, dedup_key=f"{before} {wanted}")
+    return Problem("database", Reason.DATABASE_VERSION_MISMATCHED, text, dedup_key=f"{before} {after}")
 
 
-def _downgrade(instance: Instance, claim: str, before: str, wanted: str) -> Problem:
+def _downgrade(instance: Instance, claim: str, before: str, after: str) -> Problem:
     text = message(
         f"Cryostat {instance.namespace}/{instance.name}",
-        f"is not changed from release {before} to {wanted}",
+        f"is not changed from release {before} to {after}",
         cause=f"PersistentVolumeClaim {claim} was used with release {before}, and an older one may not read its data",
         consequence=_UNCHANGED,
         remedy=f"Deploy release {before} or later, or make a backup and set the annotation "
-        f'{constants.ANNOTATION_ALLOW_DOWNGRADE}: "{wanted}"',
+        f'{constants.ANNOTATION_ALLOW_DOWNGRADE}: "{after}"',
     )
-    return Problem("core", Reason.DOWNGRADE_NOT_CONFIRMED, text, dedup_key=f"{before} {wanted}")
+    return Problem("core", Reason.DOWNGRADE_NOT_CONFIRMED, text, dedup_key=f"{before} {after}")

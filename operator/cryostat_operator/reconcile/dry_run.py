@@ -106,8 +106,8 @@ def _unified_diff(change: Change, live: Obj | None) -> list[str]:
 
 def _yaml(obj: Obj) -> list[str]:
     """An object as lines of YAML, without fields that the API server manages. `trim` has removed data of Secrets."""
-    noise = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
-    metadata = {k: v for k, v in obj["metadata"].items() if k not in noise}
+    managed = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in managed}
     if obj["kind"] == "Secret" and "annotations" in metadata:
         metadata["annotations"] = {k: _shown(k, v) for k, v in metadata["annotations"].items()}
     shown = {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}

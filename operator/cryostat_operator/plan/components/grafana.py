@@ -9,6 +9,7 @@ from ..model.kinds import Obj
 
 REQUESTS = ("100m", "192Mi")
 LIMITS = ("1", "384Mi")
+STARTUP_SECONDS = 300  # as of the Go operator
 # Addresses for the application, and for browsers through the authentication proxy.
 INTERNAL_URL = f"http://localhost:{names.PORT_GRAFANA}"
 EXTERNAL_PATH = "/grafana/"
@@ -28,7 +29,7 @@ def container(instance: Instance) -> Obj:
             builders.env("GF_SERVER_ROOT_URL", f"http://localhost:{names.PORT_AUTH_PROXY}{EXTERNAL_PATH}"),
         ],
         "livenessProbe": builders.http_get("/api/health", names.PORT_GRAFANA),
-        "startupProbe": builders.startup_probe(builders.http_get("/api/health", names.PORT_GRAFANA), 300),
+        "startupProbe": builders.startup_probe(builders.http_get("/api/health", names.PORT_GRAFANA), STARTUP_SECONDS),
         "resources": builders.resources(resources.grafana_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(security.grafana_security_context if security else None),
     }

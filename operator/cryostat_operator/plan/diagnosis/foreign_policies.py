@@ -18,11 +18,11 @@ def foreign_policies(policies: Iterable[Obj], pods: Collection[Obj], owned: str)
         owned: label selector of the objects of the instance, such as `a=b,c=d`.
     """
     labels = [dict(pod["metadata"].get("labels") or {}) for pod in pods]
-    wanted = dict(each.split("=", 1) for each in owned.split(","))
+    required = dict(each.split("=", 1) for each in owned.split(","))
     return tuple(
         policy
         for policy in policies
-        if not wanted.items() <= (policy["metadata"].get("labels") or {}).items()
+        if not required.items() <= (policy["metadata"].get("labels") or {}).items()
         and any(selects(policy["spec"].get("podSelector") or {}, each) for each in labels)
     )
 

@@ -192,11 +192,11 @@ def _claim_due(claim: Obj) -> float:
 
 def _pod_of(component: str, pods: Iterable[Obj], failures: Mapping[str, PodFailure]) -> Obj | None:
     """The pod that has the failure of a component."""
-    wanted = failures.get(component)
+    failure = failures.get(component)
     for pod in pods:
-        if wanted and pod["metadata"]["labels"].get("component") == component:
+        if failure and pod["metadata"]["labels"].get("component") == component:
             found = pod_failure(pod)
-            if found and (found.reason, found.container) == (wanted.reason, wanted.container):
+            if found and (found.reason, found.container) == (failure.reason, failure.container):
                 return pod
     return None
 
