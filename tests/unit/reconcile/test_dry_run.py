@@ -68,6 +68,7 @@ class Served(ApiServer):
 
 REPORTS = Key("Deployment", "here", "sample-reports")
 BINDING = Key("RoleBinding", "former", names.instance_hash_name("here", "sample"))
+ROLE = Key("Role", "former", names.instance_hash_name("here", "sample"))  # of an old release of the Go operator
 
 
 def live(server: ApiServer, key: Key, *, own: bool = True) -> None:
@@ -91,7 +92,8 @@ async def test_objects_that_the_file_no_longer_requests_are_shown_as_deleted() -
     server = Served()
     live(server, REPORTS)
     live(server, BINDING)
-    assert await shown(server) == [f"# delete {REPORTS}", f"# delete {BINDING}"]
+    live(server, ROLE)
+    assert await shown(server) == [f"# delete {REPORTS}", f"# delete {ROLE}", f"# delete {BINDING}"]
 
 
 async def test_an_object_of_another_owner_is_not_shown_as_deleted() -> None:

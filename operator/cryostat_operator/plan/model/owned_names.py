@@ -47,13 +47,13 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "CronJob": ("-backup",),
 }
 
-# Roles are those of earlier releases of the Go operator.
+# No plan contains a Role, but earlier releases of the Go operator created them.
 _NAMED_BY_INSTANCE = ("RoleBinding", "Role", "ClusterRoleBinding", "ConsoleLink")
 _AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")
 
 
 def can_own(instance_key: InstanceKey, key: Key) -> bool:
-    """Return whether a plan of this instance can contain an object of this kind, namespace and name."""
+    """Return whether an object of this kind, namespace and name can be of this instance, also by the Go operator."""
     suffix = key.name.removeprefix(instance_key.name)
     if key.namespace == instance_key.namespace and suffix != key.name and suffix in _SUFFIXES.get(key.kind, ()):
         return True
@@ -69,7 +69,7 @@ def can_own(instance_key: InstanceKey, key: Key) -> bool:
 
 
 def possible_keys(instance_key: InstanceKey, targets: Iterable[str]) -> set[Key]:
-    """Return the objects that plans of this instance can contain, whatever its spec is.
+    """Return the objects that this instance can own in some namespaces, whatever its spec is.
 
     Args:
         instance_key: the Cryostat.
@@ -83,6 +83,6 @@ def possible_keys(instance_key: InstanceKey, targets: Iterable[str]) -> set[Key]
         agent = names.agent_certificate(*instance_key, target)
         found |= {Key("Secret", namespace, agent), Key("Certificate", namespace, agent), Key("Secret", target, agent)}
         found.add(Key("Secret", target, names.ca_secret(*instance_key)))
-        found.add(Key("RoleBinding", target, names.instance_hash_name(*instance_key)))
+        found |= {Key(kind, target, names.instance_hash_name(*instance_key)) for kind in ("Role", "RoleBinding")}
         found.add(Key("Service", target, names.agent_callback_service(*instance_key)))
     return found

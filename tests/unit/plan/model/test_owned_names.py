@@ -27,6 +27,7 @@ INSTANCE = InstanceKey("here", "x")
         Key("Certificate", "here", names.agent_certificate("here", "x", "there")),
         Key("Secret", "there", names.agent_certificate("here", "x", "there")),
         Key("RoleBinding", "there", names.instance_hash_name("here", "x")),
+        Key("Role", "there", names.instance_hash_name("here", "x")),  # of old releases
         Key("Service", "there", names.agent_callback_service("here", "x")),
         Key("ConsoleLink", "", names.instance_hash_name("here", "x")),
     ],
