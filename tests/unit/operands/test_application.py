@@ -124,6 +124,10 @@ def test_the_calls_of_an_agent(running: Application, path: str, body: Any, monke
     assert ask(running, "DELETE /api/v4/credentials/1", AGENT)[0] == 404, "they were removed with the registration"
 
 
+def test_an_agent_that_is_too_new_cannot_register(running: Application) -> None:
+    assert ask(running, "POST /api/v4.3/discovery/agents", AGENT, BODY)[0] == 404
+
+
 def test_agents_without_header_or_with_another_address_or_a_large_body_are_refused(running: Application) -> None:
     assert ask(running, "POST /api/v4/discovery", {"x-forwarded-for": "127.0.0.7"}, BODY)[0] == 403
     assert ask(running, "POST /api/v4/discovery", AGENT, BODY, peer="192.0.2.1")[0] == 400

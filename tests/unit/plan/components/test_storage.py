@@ -137,6 +137,13 @@ def test_recordings_are_not_abandoned_without_confirmation() -> None:
     assert "persistentVolumeClaim" in volumes(state.plan, "sample-storage")["sample-storage"]
 
 
+def test_probes_use_the_path_that_every_release_has() -> None:
+    """The storage of Cryostat 4.2 has no /readyz: its pod would never be ready."""
+    container = find(settled().plan, "Deployment", "sample-storage")["spec"]["template"]["spec"]["containers"][0]
+    probes = ("livenessProbe", "readinessProbe", "startupProbe")
+    assert {container[probe]["httpGet"]["path"] for probe in probes} == {"/healthz"}
+
+
 def test_tls_changes_probes_and_address() -> None:
     plan = settled({"enableCertManager": True}).plan
     pod = find(plan, "Deployment", "sample-storage")["spec"]["template"]["spec"]
