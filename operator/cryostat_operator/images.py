@@ -14,7 +14,7 @@ AGENT_VERSION = "0.7.0"
 # Image name: (environment variable of the operator, default reference). Images are named nowhere else.
 IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "oauth2-proxy": ("RELATED_IMAGE_OAUTH2_PROXY", "quay.io/oauth2-proxy/oauth2-proxy:v7.15.2"),
+        "oauth2-proxy": ("RELATED_IMAGE_OAUTH2_PROXY", "quay.io/oauth2-proxy/oauth2-proxy:v7.15.3"),
         "openshift-oauth-proxy": (
             "RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY",
             "quay.io/openshift/origin-oauth-proxy:4.21",

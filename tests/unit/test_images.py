@@ -26,6 +26,12 @@ def test_components_of_one_release_have_one_version() -> None:
     assert IMAGES["agent-init"][1].endswith(f":{AGENT_VERSION}")
 
 
+def test_the_authentication_proxy_is_the_release_that_the_tests_run() -> None:
+    module = (Path(__file__).parents[1] / "tools/oauth2proxy/go.mod").read_text()
+    [release] = re.findall(r"^\s*github\.com/oauth2-proxy/oauth2-proxy/v7 (v\S+)", module, re.MULTILINE)
+    assert IMAGES["oauth2-proxy"][1].endswith(f":{release}")
+
+
 def test_the_documentation_has_the_releases_of_this_version() -> None:
     page = (Path(__file__).parents[2] / "docs" / "upgrade.md").read_text()
     [row] = re.findall(rf"^\| {re.escape(__version__.rpartition('.')[0])} \| (.+?) \| (.+?) \|", page, re.MULTILINE)
