@@ -32,6 +32,8 @@ class Settings:
         service_tls: whether instances without the field `enableCertManager` encrypt traffic between components.
         cluster_domain: DNS suffix of Services, without leading dot.
         force_openshift: treat the cluster as OpenShift even if it serves no Routes.
+        proxy_secrets: whether the proxies of an instance prove to the application, with a Secret, that a request came
+            through them. Only some images of the application check this.
         insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
         namespace: namespace of the operator itself, or None outside a cluster.
         watch_namespaces: the only namespaces whose objects are read and written; empty for all.
@@ -53,6 +55,7 @@ class Settings:
     service_tls: bool = True
     cluster_domain: str = "cluster.local"
     force_openshift: bool = False
+    proxy_secrets: bool = False
     insights_proxy: str | None = None
     namespace: str | None = None
     watch_namespaces: tuple[str, ...] = ()
@@ -117,6 +120,7 @@ class Settings:
             service_tls=not _flag(environ, "DISABLE_SERVICE_TLS"),
             cluster_domain=environ.get("CLUSTER_DOMAIN") or _cluster_domain(resolver, environ) or "cluster.local",
             force_openshift=_flag(environ, "FORCE_OPENSHIFT"),
+            proxy_secrets=_flag(environ, "PROXY_SECRETS"),
             insights_proxy=insights or None,
             namespace=environ.get("OPERATOR_NAMESPACE") or None,
             watch_namespaces=_watch_namespaces(environ),

@@ -35,6 +35,7 @@ class Application:
         self.database = Database.from_env(env)
         self.storage = Storage.from_env(env, authorities)
         self.proxies = requests.Proxies.parse(env["QUARKUS_HTTP_PROXY_TRUSTED_PROXIES"])
+        self.secrets = requests.ProxySecrets.from_env(env)
         self.limit = requests.body_limit(env["QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE"])
         tls_required = env.get("CRYOSTAT_AGENT_TLS_REQUIRED", "true") == "true"
         self.caller = Caller(authorities, env.get("QUARKUS_REST_CLIENT_VERIFY_HOST", "true") == "true")
@@ -46,6 +47,7 @@ class Application:
         path = request.path.split("?")[0]
         requests.check_size(int(request.headers["content-length"]), self.limit)
         requests.check_headers(path, request.headers)
+        self.secrets.check(path, request.headers)
         address = requests.client_address(request.peer, request.headers, self.proxies)
         return self._agent(request, path, address) or self._user(request, path)
 

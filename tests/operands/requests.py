@@ -1,4 +1,4 @@
-"""Checks of the application on a request: address of the client, headers of the gateway, and size of the body."""
+"""Checks of the application on a request: address of the client, headers of the proxies, and size of the body."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.operands.discovery import RefusedError
 
 AGENT_HEADER = "x-cryostat-agent-proxy"
 IDENTITY = "x-forwarded-user"
+HEALTH = re.compile(r"/health(/|$)")
 # The paths of agents, whose requests come through the agent gateway.
 AGENT_PATHS = re.compile(r"/api/(v4|v4\.2|v4\.3)/discovery(/|$)|/api/beta/(recordings|diagnostics|discovery)/")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -56,6 +57,32 @@ def check_headers(path: str, headers: Mapping[str, str]) -> None:
         raise RefusedError(403, "this request did not come through the agent gateway")
     if headers.get(IDENTITY):
         raise RefusedError(403, "an agent cannot be a user")
+
+
+@dataclass(frozen=True)
+class ProxySecrets:
+    """The secrets of the agent gateway and of the proxy of users; None if the proxy need not prove itself."""
+
+    agents: str | None
+    users: str | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> ProxySecrets:
+        return cls(
+            env.get("CRYOSTAT_SECURITY_AGENT_GATEWAY_SECRET") or None,
+            env.get("CRYOSTAT_SECURITY_USER_PROXY_SECRET") or None,
+        )
+
+    def check(self, path: str, headers: Mapping[str, str]) -> None:
+        """Refuse a request without the secret of its proxy; probes have none. Raises RefusedError.
+
+        The real application does so in its modes BASIC and OPENSHIFT, in which users need permissions.
+        """
+        is_agent = bool(AGENT_PATHS.match(path))
+        name = "x-cryostat-agent-auth" if is_agent else "x-cryostat-user-proxy-auth"
+        expected = self.agents if is_agent else self.users
+        if expected and headers.get(name) != expected and not HEALTH.match(path):
+            raise RefusedError(401, f"the header {name} is not that of the proxy")
 
 
 def body_limit(text: str) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.server
 import shutil
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPSConnection
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -106,3 +109,35 @@ def pretend_addresses(container: Container) -> None:
     directives = f"http {{\n    real_ip_header {TEST_ADDRESS};\n    set_real_ip_from 127.0.0.1;\n"
     config.chmod(0o644)
     config.write_text(config.read_text().replace("http {\n", directives))
+
+
+def ask(
+    gateway: Container,
+    path: str,
+    client: Data | None,
+    directory: Path,
+    trusted: bytes | None = None,
+    method: str = "GET",
+    headers: Mapping[str, str] = MappingProxyType({}),
+    host: str = "127.0.0.1",
+) -> tuple[int, str]:
+    """Send a request as an agent does, and return the status and body. Raises ssl.SSLError without a connection."""
+    context = ssl.create_default_context(cadata=(trusted or gateway.secret(f"{NAME}-agent-tls")["ca.crt"]).decode())
+    if client:
+        for name in ("tls.crt", "tls.key"):
+            (directory / name).write_bytes(client[name])
+        context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
+    connection = HTTPSConnection(host, gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=60)
+    connection._server_hostname = HOST  # type: ignore[attr-defined]
+    original = context.wrap_socket
+    context.wrap_socket = lambda sock, **kwargs: original(sock, server_hostname=HOST)  # type: ignore[method-assign]
+    try:
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader("Host", HOST)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()

@@ -30,10 +30,15 @@ IPV6_API_SERVER = "fd00:10:96::1"  # in a cluster with IPv6
 
 
 def planned(
-    spec: Obj | None = None, *, openshift: bool = False, namespace: str = NAMESPACE, api_server: str = "10.96.0.1"
+    spec: Obj | None = None,
+    *,
+    openshift: bool = False,
+    namespace: str = NAMESPACE,
+    api_server: str = "10.96.0.1",
+    proxy_secrets: bool = False,
 ) -> Plan:
     """The plan of an instance with certificates of the operator's CA. `api_server` is the address of its Service."""
-    settings = Settings(service_tls=True, api_server_service=(api_server, 443))
+    settings = Settings(service_tls=True, api_server_service=(api_server, 443), proxy_secrets=proxy_secrets)
     snapshot = Snapshot(apis=WITHOUT_CERT_MANAGER)
     state = ClusterState(cryostat(spec, namespace=namespace), openshift, settings=settings, snapshot=snapshot)
     return state.settle().plan

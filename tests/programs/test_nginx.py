@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.client import HTTPSConnection
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 import urllib3
@@ -17,45 +16,13 @@ from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PRO
 from cryostat_operator.plan.model import names
 from tests.cluster.api import eventually
 from tests.cluster.processes import free_ports
-from tests.programs.nginx import AGENT, CLOSE, HOST, INSTALLED, RECEIVED, TEST_ADDRESS, running
+from tests.programs.nginx import AGENT, CLOSE, INSTALLED, RECEIVED, TEST_ADDRESS, ask, running
 from tests.programs.nginx import application as application
 from tests.programs.nginx import gateway as gateway
-from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
+from tests.programs.pod import Container, authorities, foreign, planned, secrets
 from tests.unit.cluster_state import NAME
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.ci/programs)")
-
-
-def ask(
-    gateway: Container,
-    path: str,
-    client: Data | None,
-    directory: Path,
-    trusted: bytes | None = None,
-    method: str = "GET",
-    headers: Mapping[str, str] = MappingProxyType({}),
-    host: str = "127.0.0.1",
-) -> tuple[int, str]:
-    """Send a request as an agent does, and return the status and body. Raises ssl.SSLError without a connection."""
-    context = ssl.create_default_context(cadata=(trusted or gateway.secret(f"{NAME}-agent-tls")["ca.crt"]).decode())
-    if client:
-        for name in ("tls.crt", "tls.key"):
-            (directory / name).write_bytes(client[name])
-        context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
-    connection = HTTPSConnection(host, gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=60)
-    connection._server_hostname = HOST  # type: ignore[attr-defined]
-    original = context.wrap_socket
-    context.wrap_socket = lambda sock, **kwargs: original(sock, server_hostname=HOST)  # type: ignore[method-assign]
-    try:
-        connection.putrequest(method, path, skip_host=True)
-        connection.putheader("Host", HOST)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
 
 
 ID = "0b4b1a9e-7d6f-4d5a-9c0e-3f2a1b4c5d6e"

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import base64
-import os
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import urlencode
 
 import pytest
 import urllib3
 
-from cryostat_operator.api.constants import ANNOTATION_LOGIN_HASH
 from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS, HeaderRule
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.kinds import Key, Obj
 from tests.cluster import binaries
-from tests.cluster.processes import Child, listening
 from tests.programs.nginx import RECEIVED
 from tests.programs.nginx import application as application
-from tests.programs.pod import Container, Data, planned, secrets
-from tests.unit.cluster_state import NAME, NAMESPACE, find
-
-HOST = f"{NAME}.{NAMESPACE}.svc"
+from tests.programs.oauth2_proxy import HOST, ask, login, running
+from tests.programs.pod import Container
+from tests.unit.cluster_state import NAME
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,60 +39,6 @@ def open_proxy(program: str, tmp_path_factory: pytest.TempPathFactory, applicati
     spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}}
     with running(program, spec, tmp_path_factory.mktemp("open"), application) as container:
         yield container
-
-
-@contextmanager
-def running(
-    program: str,
-    spec: Obj,
-    root: Path,
-    application: int,
-    existing: Mapping[Key, Data] | None = None,
-    login_hash: str = "",
-) -> Iterator[Container]:
-    """Run the proxy until the end of the block. One program replaces both application and Grafana.
-
-    Args:
-        program: the proxy.
-        spec: of the Cryostat.
-        root: an empty directory.
-        application: the port of the application.
-        existing: Secrets that are not generated.
-        login_hash: the hash of other passwords.
-    """
-    plan = planned(spec)
-    if login_hash:
-        template = find(plan, "Deployment", NAME, NAMESPACE)["spec"]["template"]
-        template["metadata"]["annotations"][ANNOTATION_LOGIN_HASH] = login_hash
-    ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
-    container = Container(plan, secrets(plan, None, existing), NAME, f"{NAME}-auth-proxy", root, {}, ports)
-    environment = {"PATH": os.environ["PATH"], **container.environment}
-    child = Child("oauth2-proxy", [program, *container.arguments], root / "log", environment)
-    with child.running_when(lambda: listening(container.ports[names.PORT_AUTH_PROXY])):
-        yield container
-
-
-def ask(
-    proxy: Container,
-    path: str,
-    login: tuple[str, str] | None = None,
-    headers: Mapping[str, str] = MappingProxyType({}),
-    address: str = "127.0.0.1",
-) -> tuple[int, str]:
-    context = ssl.create_default_context(cadata=proxy.secret(f"{NAME}-tls")["ca.crt"].decode())
-    sent = {"Host": HOST, **headers}
-    if login:
-        sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
-    with urllib3.HTTPSConnectionPool(
-        address, proxy.ports[names.PORT_AUTH_PROXY], ssl_context=context, assert_hostname=HOST, retries=False
-    ) as pool:
-        answer = pool.request("GET", path, headers=sent, redirect=False)
-        return answer.status, answer.data.decode()
-
-
-def login(proxy: Container) -> tuple[str, str]:
-    generated = proxy.secret(f"{NAME}-basic-auth")
-    return generated["username"].decode(), generated["password"].decode()
 
 
 def test_the_generated_login_is_accepted(proxy: Container) -> None:

@@ -26,6 +26,11 @@ def test_an_unknown_value_of_the_client_certificate_is_an_error(value: str) -> N
     )
 
 
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("True", True), ("false", False), ("", False)])
+def test_the_proxies_get_their_secrets_on_request(value: str, expected: bool) -> None:
+    assert Settings.from_env({"PROXY_SECRETS": value}).proxy_secrets is expected
+
+
 def test_settings_are_immutable() -> None:
     settings = Settings.from_env({})
     for field in fields(settings):

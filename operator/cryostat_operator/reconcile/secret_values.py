@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import bcrypt
 
-from ..plan.model.requests import HtpasswdValue, RandomValue, ValueSource
+from ..plan.model.requests import HtpasswdValue, NginxHeaderValue, RandomValue, ValueSource
 
 # A high cost protects guessable passwords. This one has 192 random bits; a higher cost would only delay each login.
 BCRYPT_COST = 6
@@ -40,8 +40,17 @@ def generate_values(requested: Mapping[str, ValueSource], existing: Mapping[str,
             salt = bcrypt.gensalt(BCRYPT_COST)
             hashed = bcrypt.hashpw(values[source.password_key].encode(), salt).decode()
             values[key] = f"{source.user}:{hashed}\n"
-    generated = {key: base64.b64encode(values[key].encode()).decode() for key in requested if key not in existing}
+        elif isinstance(source, NginxHeaderValue):
+            values[key] = _nginx_directive(source.header, values[source.value_key])
+    kept = {key for key in existing if not isinstance(requested.get(key), NginxHeaderValue)}
+    generated = {key: base64.b64encode(values[key].encode()).decode() for key in requested if key not in kept}
     return {**existing, **generated}
+
+
+def _nginx_directive(header: str, value: str) -> str:
+    """Return the directive. A value that a user wrote may contain characters that would end the quoted text."""
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'proxy_set_header {header} "{quoted}";\n'
 
 
 def _decoded(value: str) -> str:

@@ -237,6 +237,8 @@ def test_the_time_for_a_hostile_log_is_linear(part: str) -> None:
         ("line\nann:$2y$05$abc end", "line\n<removed> end"),
         ("a:b:$apr1$x$y", "a:<removed>"),
         ('"DB_PASSWORD": "a b"', '"DB_PASSWORD": <removed>'),
+        ("X-Cryostat-User-Proxy-Auth: Xa_-9 end", "X-Cryostat-User-Proxy-Auth: <removed> end"),
+        ('proxy_set_header X-Cryostat-Agent-Auth "Xa_-9";', 'proxy_set_header X-Cryostat-Agent-Auth "<removed>";'),
     ],
 )
 def test_credentials_in_texts_are_removed(text: str, expected: str) -> None:

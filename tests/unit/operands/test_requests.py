@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.operands.discovery import RefusedError
-from tests.operands.requests import Proxies, body_limit, check_headers, check_size, client_address
+from tests.operands.requests import Proxies, ProxySecrets, body_limit, check_headers, check_size, client_address
+from tests.programs.pod import planned
+from tests.unit.cluster_state import environment
 
 LOOPBACK = Proxies.parse("127.0.0.0/8,::1/128")
 
@@ -44,6 +46,34 @@ def test_requests_of_agents_need_the_header_of_the_gateway_and_no_user(path: str
 def test_requests_of_the_gateway_and_of_users_are_accepted() -> None:
     check_headers("/api/v4/discovery", {"x-cryostat-agent-proxy": "true"})
     check_headers("/api/v4/targets", {"x-forwarded-user": "cryostat"})
+
+
+SECRETS = ProxySecrets("of agents", "of users")
+AGENT, USER = {"x-cryostat-agent-auth": "of agents"}, {"x-cryostat-user-proxy-auth": "of users"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-cryostat-agent-auth": "x", "x-cryostat-user-proxy-auth": "x"}])
+@pytest.mark.parametrize("path", ["/api/v4/discovery", "/api/v4/targets", "/", "/healthy"])
+def test_a_request_without_the_secret_of_its_proxy_is_refused(path: str, headers: dict[str, str]) -> None:
+    for sent in (headers, USER if path == "/api/v4/discovery" else AGENT):
+        with pytest.raises(RefusedError) as error:
+            SECRETS.check(path, sent)
+        assert error.value.status == 401
+
+
+def test_requests_with_the_secret_and_probes_are_accepted() -> None:
+    SECRETS.check("/api/v4/discovery", AGENT)
+    SECRETS.check("/api/v4/targets", USER)
+    SECRETS.check("/health/liveness", {})
+    ProxySecrets(None, None).check("/api/v4/targets", {})
+
+
+def test_the_secrets_are_those_that_the_operator_sets() -> None:
+    """`environment` shows the Secret and the key in place of the value."""
+    assert ProxySecrets.from_env(environment(planned(proxy_secrets=True))) == ProxySecrets(
+        "sample-agent-gateway/AGENT_GATEWAY_SECRET", "sample-user-proxy/USER_PROXY_SECRET"
+    )
+    assert ProxySecrets.from_env(environment(planned())) == ProxySecrets(None, None)
 
 
 def test_a_large_body_is_refused() -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.problems import Problem
-from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue, ValueSource
+from cryostat_operator.plan.model.requests import HtpasswdValue, NginxHeaderValue, RandomValue, ValueSource
 from tests.unit import kubernetes_schemas
 from tests.unit.cluster_state import ClusterState, cryostat, requested_values
 
@@ -83,6 +83,8 @@ def _problem(problem: Problem) -> dict[str, Any]:
 def _mint(value: ValueSource) -> str:
     if isinstance(value, RandomValue):
         return f"{value.length} random characters"
+    if isinstance(value, NginxHeaderValue):
+        return f"directive of nginx for {value.header}"
     return f"htpasswd line of {value.user}" if isinstance(value, HtpasswdValue) else value
 
 

@@ -7,7 +7,7 @@ import random
 
 import bcrypt
 
-from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue, ValueSource
+from cryostat_operator.plan.model.requests import HtpasswdValue, NginxHeaderValue, RandomValue, ValueSource
 from cryostat_operator.reconcile.secret_values import generate_values
 
 
@@ -43,6 +43,29 @@ def test_the_htpasswd_line_has_the_password() -> None:
     assert kept["htpasswd"] == found["htpasswd"]
     again = decoded(generate_values(requested, {"password": encoded("own")})["htpasswd"])
     assert bcrypt.checkpw(b"own", again.rstrip("\n").split(":", 1)[1].encode())
+
+
+def test_the_directive_of_nginx_has_the_value() -> None:
+    requested: dict[str, ValueSource] = {"conf": NginxHeaderValue("X-Auth", "value"), "value": RandomValue(32)}
+    found = generate_values(requested, {})
+    assert decoded(found["conf"]) == f'proxy_set_header X-Auth "{decoded(found["value"])}";\n'
+    assert generate_values(requested, found) == found
+    own = generate_values(requested, {"value": encoded("own")})
+    assert (decoded(own["value"]), decoded(own["conf"])) == ("own", 'proxy_set_header X-Auth "own";\n')
+
+
+def test_the_directive_of_nginx_never_has_another_value_than_the_application() -> None:
+    requested: dict[str, ValueSource] = {"value": RandomValue(32), "conf": NginxHeaderValue("X-Auth", "value")}
+    first = generate_values(requested, {})
+    again = generate_values(requested, {"conf": first["conf"]})
+    assert decoded(again["value"]) in decoded(again["conf"])
+    assert again["conf"] != first["conf"]
+
+
+def test_a_value_of_a_user_does_not_end_the_directive_of_nginx() -> None:
+    requested: dict[str, ValueSource] = {"value": RandomValue(32), "conf": NginxHeaderValue("X-Auth", "value")}
+    found = generate_values(requested, {"value": encoded('a"; deny all; \\')})
+    assert decoded(found["conf"]) == 'proxy_set_header X-Auth "a\\"; deny all; \\\\";\n'
 
 
 def test_generated_values_cannot_be_reproduced_from_a_seed() -> None:

@@ -1,4 +1,7 @@
-"""The agent gateway (nginx in the main pod), which agents call, and the Services for calling agents back."""
+"""The agent gateway (nginx in the main pod), which agents call, and the Services for calling agents back.
+
+Behind some authentication proxies, requests of users pass through it, too: see `serves_users`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
-from . import agent_requests, proxy_headers
+from . import agent_requests, proxy_headers, proxy_secrets
 
 NAME = "agent_gateway"
 REQUESTS = ("50m", "64Mi")
@@ -17,6 +20,7 @@ LIMITS = ("500m", "200Mi")
 CONFIG_VOLUME = "agent-proxy-config"
 CONFIG_DIRECTORY = "/etc/nginx-cryostat"
 TLS_VOLUME = "agent-proxy-tls-secret"
+USER_GATEWAY = f"http://127.0.0.1:{names.PORT_USER_GATEWAY}"
 
 # Uploads of recordings and heap dumps are answered once they are in the object storage. The value is the time that the
 # application itself waits for an agent (its `cryostat.connections.upload-timeout`).
@@ -49,11 +53,22 @@ def build(instance: Instance) -> ComponentPlan:
         NAME,
         objects=(
             config_map(instance),
+            *proxy_secrets.objects(instance),
             service(instance),
             *(callback_service(instance, target) for target in instance.reachable_targets),
         ),
+        requests=tuple(proxy_secrets.requests(instance)),
         blocked=tuple(Blocked(Key("Service", target, name), problem) for target, problem in missing.items()),
     )
+
+
+def serves_users(instance: Instance) -> bool:
+    """Return whether requests of users pass through nginx, between the authentication proxy and the application.
+
+    OpenShift's oauth-proxy cannot remove headers. oauth2-proxy can, but would also send the value of the Secret to
+    Grafana, because it sets a header for all upstreams.
+    """
+    return instance.openshift_login or instance.settings.proxy_secrets
 
 
 def config_map(instance: Instance) -> Obj:
@@ -72,8 +87,11 @@ def config_map(instance: Instance) -> Obj:
         timeout_seconds=PROXY_TIMEOUT_SECONDS,
         agent_header=proxy_headers.AGENT_HEADER,
         removed_from_agents=proxy_headers.removed_from_agents(),
-        removed_from_users=proxy_headers.removed_from_users(),
-        user_port=names.PORT_USER_GATEWAY if instance.openshift_login else None,
+        agent_secret=proxy_secrets.include(instance, proxy_secrets.AGENT_GATEWAY),
+        removed_from_users=proxy_headers.removed_from_users(openshift=instance.openshift_login),
+        user_port=names.PORT_USER_GATEWAY if serves_users(instance) else None,
+        user_secret=proxy_secrets.include(instance, proxy_secrets.USER_PROXY),
+        openshift_login=instance.openshift_login,
         grafana_port=names.PORT_GRAFANA,
         open_access=instance.open_access,
         health_paths=names.HEALTH_PATHS,
@@ -119,6 +137,7 @@ def container(instance: Instance) -> Obj:
         "volumeMounts": [
             builders.mount(CONFIG_VOLUME, CONFIG_DIRECTORY),
             *([builders.mount(TLS_VOLUME, _tls_directory(instance))] if instance.tls else []),
+            *proxy_secrets.mounts(instance),
         ],
         "livenessProbe": builders.http_get("/healthz", names.PORT_AGENT_GATEWAY_HEALTH),
         "resources": builders.resources(resources.agent_proxy_resources if resources else None, REQUESTS, LIMITS),
@@ -135,7 +154,13 @@ def volumes(instance: Instance) -> list[Obj]:
     return [
         *([{"name": TLS_VOLUME, "secret": tls}] if instance.tls else []),
         {"name": CONFIG_VOLUME, "configMap": config},
+        *proxy_secrets.volumes(instance),
     ]
+
+
+def core_environment(instance: Instance) -> list[Obj]:
+    """Return the variables of the application about the proxies in its pod."""
+    return proxy_secrets.environment(instance)
 
 
 def _service_config(instance: Instance) -> AgentGatewayServiceConfig | None:

@@ -13,7 +13,7 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import HtpasswdValue, RandomValue, SecretRequest
-from . import exposure, openshift_proxy, proxy_headers, user_login
+from . import agent_gateway, exposure, openshift_proxy, proxy_headers, user_login
 
 NAME = "auth_proxy"
 REQUESTS = ("100m", "64Mi")
@@ -93,12 +93,13 @@ def config_map(instance: Instance) -> Obj:
             "secureBindAddress": f"https://{names.ALL_ADDRESSES}:{names.PORT_AUTH_PROXY}",
             "tls": {"key": {"fromFile": f"{tls}/tls.key"}, "cert": {"fromFile": f"{tls}/tls.crt"}},
         }
+    application = agent_gateway.USER_GATEWAY if agent_gateway.serves_users(instance) else _APPLICATION
     config = {
         "server": server,
         "upstreamConfig": {
             "proxyRawPath": True,
             "upstreams": [
-                {"id": "cryostat", "path": "/", "uri": _APPLICATION, "timeout": UPSTREAM_TIMEOUT},
+                {"id": "cryostat", "path": "/", "uri": application, "timeout": UPSTREAM_TIMEOUT},
                 {"id": "grafana", "path": "/grafana/", "uri": _GRAFANA, "timeout": UPSTREAM_TIMEOUT},
             ],
         },

@@ -196,6 +196,7 @@ def environment(instance: Instance) -> list[Obj]:
         builders.env("GRAFANA_DASHBOARD_EXT_URL", grafana.EXTERNAL_PATH),
         builders.env("GRAFANA_DASHBOARD_URL", grafana.INTERNAL_URL),
         *_agent_environment(instance),
+        *agent_gateway.core_environment(instance),
     ]
 
 

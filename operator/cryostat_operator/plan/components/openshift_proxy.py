@@ -6,9 +6,8 @@ from .. import builders, text
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
+from . import agent_gateway
 
-# This proxy has no option to remove headers; nginx in the container of the agent gateway removes them.
-_USER_GATEWAY = f"http://127.0.0.1:{names.PORT_USER_GATEWAY}"
 _REVIEW_FIELDS = (
     "namespace",
     "verb",
@@ -38,7 +37,8 @@ def arguments(instance: Instance, login_file: str | None, timeout: str, session_
         "--pass-user-bearer-token=false",
         "--pass-basic-auth=false",
         "--pass-user-headers=true",
-        f"--upstream={_USER_GATEWAY}/",
+        # This proxy has no option to remove headers; nginx in the container of the agent gateway removes them.
+        f"--upstream={agent_gateway.USER_GATEWAY}/",
         f"--upstream-timeout={timeout}",
         f"--openshift-service-account={instance.name}",
         "--proxy-websockets=true",

@@ -1,6 +1,6 @@
 """Request headers that name a client, its origin or its permissions: which proxy sets or removes each of them.
 
-The application and Grafana trust these headers, because only the proxies in their pod can connect to them. So each
+The application and Grafana trust these headers, because only programs in their pod can connect to them. So each
 proxy sets a header itself or removes it, and forwards no value of a client. docs/authentication.md shows the table.
 """
 
@@ -42,6 +42,9 @@ class HeaderRule:
 
 FORWARDED_FOR = "X-Forwarded-For"  # every proxy sets it to the address of its peer
 AGENT_HEADER = "X-Cryostat-Agent-Proxy"  # the agent gateway sets it
+# With the setting PROXY_SECRETS, nginx sets one of these to the value of a Secret: of agents, and of users.
+AGENT_AUTH = "X-Cryostat-Agent-Auth"
+USER_PROXY_AUTH = "X-Cryostat-User-Proxy-Auth"
 
 PROTECTED_HEADERS = (
     HeaderRule("X-Forwarded-User", Meaning.IDENTITY, claim="user", openshift=True),
@@ -65,8 +68,8 @@ PROTECTED_HEADERS = (
     HeaderRule("X-Auth-Request-Access-Token", Meaning.CREDENTIALS),
     HeaderRule("Gap-Signature", Meaning.CREDENTIALS),
     HeaderRule(AGENT_HEADER, Meaning.PROXY),
-    HeaderRule("X-Cryostat-Agent-Auth", Meaning.PROXY),
-    HeaderRule("X-Cryostat-User-Proxy-Auth", Meaning.PROXY),
+    HeaderRule(AGENT_AUTH, Meaning.PROXY),
+    HeaderRule(USER_PROXY_AUTH, Meaning.PROXY),
     # With it, `Upgrade: h2c` would start HTTP/2, and headers of the requests in it would pass the proxy unchanged.
     HeaderRule("Http2-Settings", Meaning.PROTOCOL),
 )
@@ -95,6 +98,11 @@ def removed_from_agents() -> list[str]:
     return [*removed, *ADDRESS_HEADERS]
 
 
-def removed_from_users() -> list[str]:
-    """Return the headers that OpenShift's oauth-proxy passes on and nginx behind it removes; it sets the others."""
-    return [rule.name for rule in PROTECTED_HEADERS if rule.name != FORWARDED_FOR and not rule.openshift]
+def removed_from_users(*, openshift: bool) -> list[str]:
+    """Return the headers that nginx behind the authentication proxy removes; it sets the others, or passes them on.
+
+    Args:
+        openshift: whether the authentication proxy is OpenShift's oauth-proxy; otherwise it is oauth2-proxy.
+    """
+    others = [rule for rule in PROTECTED_HEADERS if rule.name != FORWARDED_FOR]
+    return [rule.name for rule in others if not (rule.openshift if openshift else rule.claim)]

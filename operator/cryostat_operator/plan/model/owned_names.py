@@ -12,6 +12,7 @@ from .kinds import InstanceKey, Key
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "ServiceAccount": ("", "-backup"),
     "Secret": (
+        "-agent-gateway",
         "-agent-tls",
         "-auth-proxy",
         "-basic-auth",
@@ -24,6 +25,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
         "-storage",
         "-storage-tls",
         "-tls",
+        "-user-proxy",
     ),
     "ConfigMap": ("-agent-proxy", "-lock", "-oauth2-proxy-cfg"),
     "PersistentVolumeClaim": ("", "-database", "-storage"),

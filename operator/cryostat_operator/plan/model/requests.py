@@ -24,7 +24,15 @@ class HtpasswdValue:
     password_key: str
 
 
-ValueSource = str | RandomValue | HtpasswdValue
+@dataclass(frozen=True)
+class NginxHeaderValue:
+    """A directive of nginx that sets `header` to the value of the key `value_key`. It always follows this value."""
+
+    header: str
+    value_key: str
+
+
+ValueSource = str | RandomValue | HtpasswdValue | NginxHeaderValue
 """A literal value, or how to generate one."""
 
 

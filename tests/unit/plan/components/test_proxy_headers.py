@@ -24,7 +24,7 @@ def test_oauth2_proxy_sets_identity_from_the_session_and_removes_the_rest() -> N
 
 
 def test_headers_that_a_gateway_sets_are_not_removed() -> None:
-    agents, users = proxy_headers.removed_from_agents(), proxy_headers.removed_from_users()
+    agents, users = proxy_headers.removed_from_agents(), proxy_headers.removed_from_users(openshift=True)
     assert "X-Forwarded-For" not in [*agents, *users]
     assert "X-Cryostat-Agent-Proxy" not in agents
     assert "X-Cryostat-Agent-Proxy" in users
@@ -40,6 +40,11 @@ def documented(rule: HeaderRule) -> str:
         by_proxy = ["address of the peer", "address of the peer", "address of the agent"]
     if rule.name == proxy_headers.AGENT_HEADER:
         by_proxy[-1] = "`true`"
+    by_secret = "removed, or [set](#secrets-of-the-proxies)"
+    if rule.name == proxy_headers.AGENT_AUTH:
+        by_proxy[-1] = by_secret
+    if rule.name == proxy_headers.USER_PROXY_AUTH:
+        by_proxy[:-1] = [by_secret, by_secret]
     return " | ".join([f"| `{rule.name}`", rule.meaning.value, *by_proxy]) + " |"
 
 
@@ -52,3 +57,14 @@ def test_the_documentation_names_the_headers_with_addresses() -> None:
     text = " ".join(DOCUMENT.read_text().split())
     listed = ", ".join(f"`{name}`" for name in ADDRESS_HEADERS[:-1]) + f" and `{ADDRESS_HEADERS[-1]}`"
     assert f"{listed} are passed on for users" in text
+
+
+def test_behind_oauth2_proxy_nginx_passes_on_what_this_proxy_sets() -> None:
+    users = proxy_headers.removed_from_users(openshift=False)
+    assert set(proxy_headers.removed_from_users(openshift=True)) - set(users) == {
+        "X-Forwarded-Email",
+        "X-Forwarded-Groups",
+        "X-Forwarded-Preferred-Username",
+    }
+    assert {"X-Cryostat-Agent-Auth", "X-Cryostat-User-Proxy-Auth", "Authorization"} <= set(users)
+    assert not {"X-Forwarded-User", "X-Forwarded-For"} & set(users)

@@ -10,6 +10,7 @@ from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.owned_names import can_own, possible_keys
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState
 from tests.unit.strategies import cryostats
 
@@ -62,7 +63,8 @@ def test_names_of_other_objects(key: Key) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(cryostats(), st.booleans())
 def test_every_planned_object_has_such_a_name(cryostat: Cryostat, openshift: bool) -> None:
-    state = ClusterState(cryostat, openshift=openshift).settle()
+    most_objects = Settings(service_tls=False, proxy_secrets=True)
+    state = ClusterState(cryostat, openshift=openshift, settings=most_objects).settle()
     plan = state.plan
     instance_key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
     planned = {*plan.objects, *plan.requests, *plan.blocked}
