@@ -118,7 +118,7 @@ def _expired(observed: Observed, now: float) -> Iterator[Cause]:
             age = f"{days} day{'s' * (days != 1)} ago" if days else "today"
             message = f"The certificate in Secret {secret} expired {age}, so connections that need it fail."
             chain = (f"Cryostat {observed.namespace}/{observed.name}", f"Secret {secret}: certificate expired")
-            yield Cause("CertificateExpired", message, chain, _command_to_renew(observed, secret))
+            yield Cause(Reason.CERTIFICATE_EXPIRED, message, chain, _command_to_renew(observed, secret))
 
 
 def _command_to_renew(observed: Observed, secret: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ..plan.model.kinds import KINDS, Obj, resource_path
 from .client import Client
-from .errors import ApiError, ApiUnavailable
+from .errors import ApiUnavailable
 from .reflector import Source, Store
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Discovery:
         for version in sorted({kind.api_version for kind in _OPTIONAL}):
             kinds = {kind.plural: kind.kind for kind in _OPTIONAL if kind.api_version == version}
             try:
-                resources = await self._client.request("GET", f"/apis/{version}")
+                response = await self._client.get_or_none(f"/apis/{version}")
             except ApiUnavailable as error:
                 if error.status != 503:
                     raise
@@ -93,11 +93,8 @@ class Discovery:
                 if not self.served:
                     raise
                 served |= self.served & set(kinds.values())
-            except ApiError as error:
-                if error.status != 404:
-                    raise
             else:
-                names = {resource["name"] for resource in resources.get("resources") or ()}
+                names = {resource["name"] for resource in (response or {}).get("resources") or ()}
                 served |= {kind for plural, kind in kinds.items() if plural in names}
         return served
 

@@ -120,12 +120,10 @@ class EventRecorder:
         if reason.condition and not stored and not failing:
             return False
         try:
-            await self._client.request("GET", _event_path(cryostat, digest))
+            return await self._client.get_or_none(_event_path(cryostat, digest)) is not None
         except ApiError as error:
-            if error.status != 404:
-                logger.info("Event %s cannot be read: %s", problem.reason, error)
+            logger.info("Event %s cannot be read: %s", problem.reason, error)
             return False
-        return True
 
     async def _create_or_count(self, cryostat: Obj, digest: str, problem: Problem) -> bool:
         """Create an event, or increase the count of an existing one. Returns False if it has to be tried again."""

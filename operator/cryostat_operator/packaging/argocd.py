@@ -8,7 +8,7 @@ from ..plan.model.reasons import Reason
 from ..plan.readiness import DEPLOYMENTS, NON_BLOCKING
 from ..plan.yaml_text import documents
 
-SUSPENDED = ("Hibernated", "Paused")
+SUSPENDED = (str(Reason.HIBERNATED), str(Reason.PAUSED))
 """Reasons of `Ready` if a user asked that the instance does not run, or is not changed."""
 _KIND = "operator.cryostat.io_Cryostat"
 

@@ -153,7 +153,7 @@ def _rule_conditions(
         if rule.type == "VolumesReady":
             result.append(parts.volumes(instance, plan, problems))
         elif causes:
-            result.append(_reconciled(causes) if rule.type == "Reconciled" else failed(rule.type, causes))
+            result.append(_reconciled(instance, causes) if rule.type == "Reconciled" else failed(rule.type, causes))
         elif rule.type == "ReferencesResolved":
             result.append(secret_conditions.references(instance, plan))
         elif rule.type == "DatabaseKeysReady":
@@ -165,19 +165,19 @@ def _rule_conditions(
     return result
 
 
-def _reconciled(causes: Sequence[Problem]) -> Condition:
+def _reconciled(instance: Instance, causes: Sequence[Problem]) -> Condition:
     """Return `Reconciled` with the causes that no other condition shows; without any, it refers to these conditions."""
-    own = [cause for cause in causes if not _other_condition(cause)]
+    own = [cause for cause in causes if not _other_condition(instance, cause)]
     if own:
         return failed("Reconciled", own)
-    others = enumeration(list(dict.fromkeys(_other_condition(cause) for cause in causes)))
+    others = enumeration(list(dict.fromkeys(_other_condition(instance, cause) for cause in causes)))
     text = f"Some objects are not as the spec requests. See {others} for the cause."
     return condition("Reconciled", failed("Reconciled", causes)["reason"], text, good=False)
 
 
-def _other_condition(problem: Problem) -> str:
+def _other_condition(instance: Instance, problem: Problem) -> str:
     """Return the other condition that shows a problem; empty if there is none."""
-    if problem.dedup_key.startswith("PersistentVolumeClaim "):
+    if parts.is_shown_by_volumes(instance, problem):
         return "VolumesReady"
     kind = problem.reason.condition
     return kind if kind in ("TLSSetupComplete", "UpgradeAllowed") else ""

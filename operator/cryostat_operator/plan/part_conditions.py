@@ -45,6 +45,12 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
     return failed(kind, list(dict.fromkeys(found))) if found else None
 
 
+def is_shown_by_volumes(instance: Instance, problem: Problem) -> bool:
+    """Return whether `VolumesReady` shows a problem: that of a refused write of a claim in use."""
+    used = (Key("PersistentVolumeClaim", instance.namespace, name) for name in claims.names_in_use(instance))
+    return problem.dedup_key in {str(key) for key in used}
+
+
 def exposed(instance: Instance) -> Condition | None:
     """Return whether the application answers at an address; None without Route, Ingress and load balancer."""
     url = exposure.served_url(instance)

@@ -11,6 +11,7 @@ from ..kube.errors import ApiError
 from ..observe.planning import plan_for
 from ..plan.model.kinds import PARTIAL, InstanceKey
 from ..plan.model.problems import Problem
+from ..plan.model.reason_groups import MISSING_OBJECT_REASONS
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
 from ..settings import Settings
@@ -21,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 MAX_REFERENCES = 32  # Secrets and ConfigMaps that are read for the warnings of one review
 TIMEOUT = 2.0  # seconds for reads that only lead to warnings
-# Reasons that lead to a warning: the spec refers to an object that does not exist.
-_MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated", "NamespaceNotServed")
 
 
 async def plan_warnings(
@@ -48,7 +47,7 @@ async def _problems(
     _, plan = await plan_for(cryostat, review_reader, settings)
     if not request.from_api_server:
         return list(plan.warnings)
-    missing = [p for p in plan.problems if p.actionable and p.reason.endswith(_MISSING)]
+    missing = [p for p in plan.problems if p.actionable and p.reason in MISSING_OBJECT_REASONS]
     return [*plan.warnings, *missing]
 
 

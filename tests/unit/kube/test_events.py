@@ -21,7 +21,7 @@ REFUSED = Problem("core", Reason.QUOTA_EXCEEDED, "too much", dedup_key="Deployme
 COLLISION = Problem("core", Reason.NAME_COLLISION, "taken", dedup_key="Service x")
 
 
-class Events:
+class Events(Client):
     """A client with the events of one namespace, and a list of requests."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Events:
         self.requests: list[str] = []
         self.refuse: ApiError | None = None
 
-    async def request(self, method: str, path: str, *, body: Any = None, content_type: str = "") -> Obj:
+    async def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> Obj:
         self.requests.append(method)
         if self.refuse:
             raise self.refuse

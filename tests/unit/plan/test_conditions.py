@@ -89,6 +89,16 @@ def test_reconciled_refers_to_the_condition_that_has_the_cause() -> None:
     assert (found["Reconciled"]["reason"], found["Reconciled"]["message"]) == ("Forbidden", "Service x is refused.")
 
 
+@pytest.mark.parametrize(
+    "dedup_key", ["PersistentVolumeClaim here/sample-database repeatedly", "PersistentVolumeClaim here/former-database"]
+)
+def test_reconciled_has_the_problem_of_a_claim_that_no_other_condition_shows(dedup_key: str) -> None:
+    """Another client changes the claim again and again, or it is not in use and cannot be deleted."""
+    found = conditions(running(), Problem("core", Reason.CHANGED_BY_OTHERS, "It is.", dedup_key=dedup_key))
+    assert "VolumesReady" not in found
+    assert (found["Reconciled"]["reason"], found["Reconciled"]["message"]) == ("ChangedByOthers", "It is.")
+
+
 def test_a_non_blocking_reason_leaves_ready_true() -> None:
     found = conditions(running(), Problem("core", Reason.CHANGED_BY_OTHERS, "changed."))
     assert found["Ready"]["status"] == "True"

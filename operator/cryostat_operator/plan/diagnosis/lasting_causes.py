@@ -38,7 +38,7 @@ def lasting_causes(instance: Instance, plan: Plan, report: Report, now: float) -
     """
     if report.paused:
         text = f'The annotation {constants.ANNOTATION_PAUSE}: "true" is set: no object is changed until it is removed.'
-        return LastingCauses([Problem("core", Reason.PAUSED, text, dedup_key="Paused")], math.inf)
+        return LastingCauses([Problem("core", Reason.PAUSED, text, dedup_key=str(Reason.PAUSED))], math.inf)
     if is_hibernated(instance):
         reason, text = hibernation_cause(instance)
         return LastingCauses([Problem("core", reason, text, dedup_key=str(reason))], math.inf)

@@ -43,6 +43,20 @@ SINGLE_CAUSE_REASONS = frozenset(
 )
 """Reasons that have at most one cause in a Cryostat, so that a condition with the reason identifies the cause."""
 
+MISSING_OBJECT_REASONS = frozenset(
+    {
+        Reason.SECRET_NOT_FOUND,
+        Reason.SECRET_KEY_NOT_FOUND,
+        Reason.CONFIGMAP_NOT_FOUND,
+        Reason.CONFIGMAP_KEY_NOT_FOUND,
+        Reason.NAMESPACE_NOT_FOUND,
+        Reason.NAMESPACE_TERMINATING,
+        Reason.NAMESPACE_RECREATED,
+        Reason.NAMESPACE_NOT_SERVED,
+    }
+)
+"""Reasons of a spec that refers to something that does not exist, or that the operator cannot use."""
+
 
 @cache
 def reasons_of(condition: str) -> frozenset[Reason]:
