@@ -22,7 +22,8 @@ _FILE = click.argument("file", type=click.File("r", encoding="utf-8"))
 _TLS = click.option(
     "--tls/--no-tls",
     default=None,
-    help="Encrypt traffic between components; default: yes, unless DISABLE_SERVICE_TLS is true.",
+    help="Whether traffic between components is encrypted if the Cryostat does not set enableCertManager; "
+    "default: yes, unless DISABLE_SERVICE_TLS is true.",
 )
 _NAMESPACE = namespace_option(
     help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`."
@@ -76,7 +77,7 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 @_NAMESPACE
 @CONTEXT
 def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None) -> None:
-    """Show what applying the Cryostat in FILE would change in the cluster of KUBECONFIG.
+    """Show what applying the Cryostat in FILE would change in the cluster of your kubeconfig.
 
     Nothing is written. Your own permissions are used: notes on standard error name what you may not read.
     Exit status: 0 if nothing would change, 1 if there are changes, 2 after an error.

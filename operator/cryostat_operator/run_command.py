@@ -37,8 +37,8 @@ _PORT = click.IntRange(0, 65535)  # 0: any free port
 def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str) -> None:
     """Run the operator until it is stopped.
 
-    In a pod it uses the ServiceAccount of the pod, elsewhere the cluster and credentials of KUBECONFIG. It waits for an
-    API server that does not answer, and ends if the kubeconfig cannot be used.
+    In a pod it uses the ServiceAccount of the pod, elsewhere the kubeconfig (KUBECONFIG, or ~/.kube/config). It waits
+    for an API server that does not answer, and ends if the kubeconfig cannot be used.
 
     \b
     Examples:

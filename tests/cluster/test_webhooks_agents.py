@@ -122,9 +122,9 @@ def test_only_pods_in_target_namespaces_get_the_agent(
 ) -> None:
     other = namespace(webhooks.plane, "other")
     said = webhooks.warnings(pod(other, labels))
-    assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
+    assert f"namespace {other} is not a target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
     wrong = webhooks.warnings(pod(other, {**labels, constants.AGENT_LABEL_NAME: "absent"}))
-    assert "is no target namespace of a Cryostat" in wrong
+    assert "is not a target namespace of a Cryostat" in wrong
     assert [agents(each) for each in webhooks.api.list("v1", "Pod", other)] == [[], []]
 
 

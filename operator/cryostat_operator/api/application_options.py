@@ -57,7 +57,8 @@ class TargetConnectionCacheOptions(Model):
     """Connections to target JVMs."""
 
     target_cache_size: FromMinusOne | None = doc(
-        "Maximum number of open target connections. -1 (the default) and 0 mean unlimited."
+        "Maximum number of open target connections. -1 (the default) and 0 mean unlimited. "
+        "Only Cryostat 4.0 and earlier read it."
     )
     target_cache_ttl: FromOne | None = doc(
         "Seconds after which an unused target connection is closed. Default 10.", alias="targetCacheTTL"

@@ -42,7 +42,10 @@ class CryostatStatus(Model):
     """What was last observed of the instance."""
 
     summary: Text | None = doc("A short form of the condition `Ready`.")
-    application_url: Text | None = doc("URL of the application. Absent without a Route or an Ingress with an address.")
+    application_url: Text | None = doc(
+        "URL of the application: of the admitted Route, or of the first rule of the Ingress with a host. "
+        "Absent if there is neither."
+    )
     target_namespaces: list[Text] | None = doc("Namespaces to which the instance has access.")
     reviewed_namespaces: list[ReviewedNamespace] | None = doc(
         "Target namespaces with the UIDs to which the instance has access. A namespace that was deleted and created "

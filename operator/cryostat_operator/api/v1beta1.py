@@ -137,7 +137,9 @@ class CryostatSpec(Model):
     """Desired configuration of the instance."""
 
     minimal: Bool = required("Deprecated: has no effect.")
-    enable_cert_manager: Bool | None = doc("Encrypt connections between the components of the instance.")
+    enable_cert_manager: Bool | None = doc(
+        "Encrypt connections between the components of the instance, with certificates of cert-manager."
+    )
     trusted_cert_secrets: list[CertificateSecret] | None = doc("Additional certificates to trust.")
     event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install.")
     storage_options: StorageConfiguration | None = doc("Volumes of the database and of the object storage.")
@@ -158,7 +160,7 @@ class CryostatSpec(Model):
 class CryostatStatus(status.CryostatStatus):
     """Observed state of the instance."""
 
-    grafana_secret: Text | None = doc("Deprecated: Secret with the login of a former Grafana.")
+    grafana_secret: Text | None = doc("Deprecated: it is never set, because Grafana has no login of its own.")
 
 
 class Cryostat(Model):

@@ -27,8 +27,10 @@ class Affinity(Model):
     """Affinity and anti-affinity of pods."""
 
     node_affinity: NodeAffinity | None = doc("Nodes on which the pods must or should run.")
-    pod_affinity: PodAffinity | None = doc("Pods near which the pods should run.")
-    pod_anti_affinity: PodAntiAffinity | None = doc("Pods away from which the pods should run.")
+    pod_affinity: PodAffinity | None = doc("Pods in whose zone, or on whose node, the pods must or should run.")
+    pod_anti_affinity: PodAntiAffinity | None = doc(
+        "Pods in whose zone, or on whose node, the pods must not or should not run."
+    )
 
 
 class SchedulingConfiguration(Model):
@@ -75,7 +77,7 @@ class SecurityOptions(Model):
     grafana_security_context: SecurityContext | None = doc("Security context of Grafana.")
     storage_security_context: SecurityContext | None = doc("Security context of the object storage.")
     database_security_context: SecurityContext | None = doc("Security context of the database.")
-    agent_proxy_security_context: SecurityContext | None = doc("Security context of the agent gateway's proxy.")
+    agent_proxy_security_context: SecurityContext | None = doc("Security context of the agent gateway.")
 
 
 class Resources(Model):
@@ -100,7 +102,7 @@ class Resources(Model):
         "Resources of the object storage. Default requests 500m CPU and 384Mi, limits 1 CPU and 1Gi."
     )
     agent_proxy_resources: ResourceRequirements | None = doc(
-        "Resources of the agent gateway's proxy. Default requests 50m CPU and 64Mi, limits 500m CPU and 200Mi."
+        "Resources of the agent gateway. Default requests 50m CPU and 64Mi, limits 500m CPU and 200Mi."
     )
 
 

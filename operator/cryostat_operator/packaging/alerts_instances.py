@@ -38,7 +38,7 @@ INSTANCE_ALERTS = (
         "10m",
         "warning",
         f"The spec of Cryostat {CRYOSTAT} has not been processed for ten minutes.",
-        "The status is about the former spec. Check that a replica of the operator is leader, and its log.",
+        "The status is about an older spec. Check that a replica of the operator is leader, and read its log.",
     ),
     Alert(
         "CryostatVolumeNotReady",

@@ -37,7 +37,7 @@ COLUMNS = (
 )
 _FORMER_COLUMNS = (
     *(column for column in COLUMNS if column[0] in ("Ready", "Status", "Application URL")),
-    ("Grafana Secret", ".status.grafanaSecret", 0, "Secret with the login of a former Grafana."),
+    ("Grafana Secret", ".status.grafanaSecret", 0, "Never set: Grafana has no login of its own."),
     *(column for column in COLUMNS if column[0] in ("Reason", "Message")),
 )
 # The status of a Cryostat until an operator writes one: a default that the API server adds to a stored object.

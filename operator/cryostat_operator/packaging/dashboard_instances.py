@@ -35,7 +35,7 @@ INSTANCES = Row(
         Panel(
             3,
             "Not ready",
-            "Number of Cryostats with another condition Ready. "
+            "Number of Cryostats with a condition Ready that is not True. "
             "Paused and hibernated Cryostats count. The table of conditions has the reasons.",
             Kind.STAT,
             (Query(f"count({_READY} == 0) or vector(0)", "not ready"),),
@@ -47,7 +47,7 @@ INSTANCES = Row(
         Panel(
             4,
             "Spec not processed",
-            "Number of Cryostats with a status about a former spec. More than 0 for minutes: check the operator.",
+            "Number of Cryostats with a status about an older spec. More than 0 for minutes: check the operator.",
             Kind.STAT,
             (Query(f"count({_OBSERVED} == 0) or vector(0)", "not processed"),),
             "none",
@@ -70,7 +70,7 @@ INSTANCES = Row(
         Panel(
             6,
             "Pods without their agent",
-            "New pods in the selected time with labels that ask for the agent, but without the agent. "
+            "Pods that were created in the selected time without the agent that their labels request. "
             "The events AgentNotAdded of the Cryostat have the cause.",
             Kind.STAT,
             (Query(
@@ -147,7 +147,7 @@ INSTANCES = Row(
         Panel(
             12,
             "Agents added to new pods",
-            "Reviews of new pods with labels that ask for the agent, by target namespace and result. "
+            "Reviews of new pods whose labels request the agent, by target namespace and result. "
             "Without a namespace: the labels name no existing Cryostat, or one without this target namespace.",
             Kind.TIME_SERIES,
             (Query(

@@ -128,14 +128,18 @@ def agents(instance: Instance, plan: Plan) -> Condition | None:
     kind = "AgentsAuthenticated"
     if instance.tls:
         return _unusable_gateway(instance, plan)
-    text = (
-        "TLS is off: every pod of the target namespaces can use the application's API for agents, "
-        "and the traffic of agents is not encrypted. To use TLS, "
-    )
     if instance.settings.service_tls:
-        text += "remove spec.enableCertManager: false"
+        remedy = "To enable TLS, remove spec.enableCertManager: false"
     else:
-        text += "install cert-manager, and set spec.enableCertManager: true"
+        remedy = "To enable TLS, remove DISABLE_SERVICE_TLS of the operator, or install cert-manager and set "
+        remedy += "spec.enableCertManager: true"
+    text = message(
+        "TLS",
+        "is disabled",
+        cause="every pod of the target namespaces can use the application's API for agents, and the traffic of agents "
+        "is not encrypted",
+        remedy=remedy,
+    )
     return condition(kind, Reason.TLS_DISABLED, text, good=False)
 
 

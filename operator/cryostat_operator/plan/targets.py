@@ -62,8 +62,11 @@ def _problem(instance: Instance, target: str) -> Problem:
         f"kubectl annotate cryostat -n {instance.namespace} {instance.name} --overwrite "
         f"{constants.ANNOTATION_ACCEPT_NAMESPACES}={state.uid}"
     )
-    text = (
-        f"Target namespace {target} was deleted and created again, so that the instance has no access to it. "
-        f"To accept it, a user who may create Cryostats in all target namespaces runs: {command}"
+    # The command is not the end of the sentence: a copied full stop would be part of the UID.
+    remedy = f"To accept it, run {command} as a user who may create Cryostats in all target namespaces"
+    text = message(
+        f"Target namespace {target}",
+        "was deleted and created again, so that the instance has no access to it",
+        remedy=remedy,
     )
     return Problem(NAME, Reason.NAMESPACE_RECREATED, text)

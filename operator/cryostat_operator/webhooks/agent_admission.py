@@ -184,7 +184,10 @@ class AgentAdmission:
 
 
 def _no_target(namespace: str, instance_key: InstanceKey) -> str:
-    return f"namespace {namespace} is no target namespace of a Cryostat {instance_key.namespace}/{instance_key.name}"
+    # The same text whether the Cryostat exists or not: the author may have no access to its namespace.
+    name = f"{instance_key.namespace}/{instance_key.name}"
+    remedy = "check the labels, and status.targetNamespaces of that Cryostat"
+    return f"namespace {namespace} is not a target namespace of a Cryostat {name}; {remedy}"
 
 
 def _hibernation(cryostat: Cryostat) -> list[str]:

@@ -32,7 +32,7 @@ class AgentEvents:
 
     def record_not_added(self, request: AdmissionRequest, cryostat: Obj, cause: str) -> None:
         """Record why a pod does not get the agent, see `record`."""
-        self.record(request, cryostat, Reason.AGENT_NOT_ADDED, f"the agent was not added, {cause}")
+        self.record(request, cryostat, Reason.AGENT_NOT_ADDED, f"the agent was not added, because {cause}")
 
     def record(self, request: AdmissionRequest, cryostat: Obj, reason: Reason, what: str) -> None:
         """Record an event in the background. Reviews of workloads and of dry runs cause none.

@@ -72,7 +72,7 @@ class ReachabilityCheck:
         if is_reachable is False:
             self._misses += 1
             if self._misses >= MISSES_TO_REPORT:
-                await self._report_unreachable(None, "they did not review a Deployment in a dry run")
+                await self._report_unreachable(None, "the webhooks did not review a Deployment in a dry run")
             return
         self._probe = None
         if is_reachable:

@@ -60,7 +60,7 @@ def test_the_last_eviction_is_reported_for_ten_minutes() -> None:
     pods.upsert(evicted("b", 30))
     pods.upsert(evicted("a", 20))
     assert enqueued == [OWNER]
-    assert pods.failures(OWNER)["database"].cause == "its former pod was ended (Evicted: b)"
+    assert pods.failures(OWNER)["database"].cause == "its previous pod failed (Evicted: b)"
     assert not pods.is_terminating(OWNER, "database", orphaned=True)
     pods.upsert(pod("c", phase="Pending", containerStatuses=[{"name": "x", "state": {"waiting": {"reason": "Bad"}}}]))
     assert pods.failures(OWNER)["database"].cause == "container x cannot be started (Bad)"

@@ -169,12 +169,12 @@ def test_a_cause_that_several_deployments_share_is_reported_once() -> None:
 
 
 def test_an_eviction_is_named_only_while_no_pod_serves() -> None:
-    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its former pod was ended (Evicted)", "Free space", ended=True)
+    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its previous pod failed (Evicted)", "Free space", ended=True)
     assert conditions(running(), pods={"database": evicted})["Ready"]["status"] == "True"
     stopped = with_status(running(), {"conditions": [{"type": "Available", "status": "False"}]}, "sample-database")
     ready = conditions(stopped, pods={"database": evicted})["Ready"]
     assert ready["message"] == (
-        "Deployment sample-database is not ready: its former pod was ended (Evicted). Free space."
+        "Deployment sample-database is not ready: its previous pod failed (Evicted). Free space."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from cryostat_operator.api import constants
@@ -96,6 +97,17 @@ def test_all_granted_objects_are_deleted() -> None:
     assert not {key for key in given.plan.objects if key.namespace == "shop"}
     assert Key("Service", "billing", names.agent_callback_service(NAMESPACE, NAME)) in given.plan.objects
     assert recorded(given) == {"shop": "s1", "billing": "b1"}, "until it is accepted"
+
+
+def test_the_command_that_accepts_a_namespace_can_be_copied_from_every_message() -> None:
+    """A full stop after the UID would become part of the annotation, and no namespace would be accepted."""
+    given = with_namespaces(observed(state().settle()), shop="s2", billing="b2")
+    messages = [each["message"] for each in status(given)["conditions"] if each["reason"] == "NamespaceRecreated"]
+    assert len(messages) == 2, "of Ready and TargetNamespacesReady"
+    for message in messages:
+        accepted = re.findall(rf"{constants.ANNOTATION_ACCEPT_NAMESPACES}=(.*?)(?: |$)", message)
+        assert set(accepted) <= {"s2", "b2"}
+        assert accepted, message
 
 
 def test_agents_of_a_recreated_namespace_do_not_reach_the_gateway() -> None:

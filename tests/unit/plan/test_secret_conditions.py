@@ -159,8 +159,12 @@ def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
 @pytest.mark.parametrize(
     ("service_tls", "remedy"),
     [
-        (True, "To use TLS, remove spec.enableCertManager: false"),
-        (False, "To use TLS, install cert-manager, and set spec.enableCertManager: true"),
+        (True, "To enable TLS, remove spec.enableCertManager: false."),
+        (
+            False,
+            "To enable TLS, remove DISABLE_SERVICE_TLS of the operator, or install cert-manager and set "
+            "spec.enableCertManager: true.",
+        ),
     ],
 )
 def test_agents_without_tls(service_tls: bool, remedy: str) -> None:

@@ -97,7 +97,7 @@ async def test_the_agent_is_added_if_the_fips_mode_is_unknown(
 
 async def test_an_unknown_cryostat_is_a_warning() -> None:
     response = await review(Reader(), request(name="other"))
-    assert "is no target namespace of a Cryostat n/other" in response["warnings"][0]
+    assert "is not a target namespace of a Cryostat n/other" in response["warnings"][0]
 
 
 async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> None:
@@ -119,7 +119,8 @@ async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> No
 
 async def test_where_the_operator_does_not_serve_a_namespace_no_agent_is_added() -> None:
     """Otherwise the pod could wait for a Secret that the operator does not create."""
-    no_target = "Cryostat agent: not added: namespace n is no target namespace of a Cryostat n/sample"
+    no_target = "Cryostat agent: not added: namespace n is not a target namespace of a Cryostat n/sample; "
+    no_target += "check the labels, and status.targetNamespaces of that Cryostat"
     reader = Reader()
     admission = AgentAdmission(reader, Settings(service_tls=False, watch_namespaces=("m",)), InjectionCounts())
     response = (await admission.pod(request()))["response"]
@@ -211,7 +212,8 @@ async def test_a_workload_whose_pods_get_no_agent_gets_a_warning() -> None:
     given = replace(request(), obj={"kind": "Deployment", "metadata": {}, "spec": {"template": template}})
     answer = await AgentAdmission(Reader(), Settings(service_tls=False), InjectionCounts()).workload(given)
     assert answer["response"]["warnings"] == [
-        "Cryostat agent: pods start without the agent: namespace n is no target namespace of a Cryostat n/other"
+        "Cryostat agent: pods start without the agent: namespace n is not a target namespace of a Cryostat n/other; "
+        "check the labels, and status.targetNamespaces of that Cryostat"
     ]
 
 

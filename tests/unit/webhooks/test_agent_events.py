@@ -13,7 +13,7 @@ from cryostat_operator.webhooks.agent_events import MAX_EVENTS, AgentEvents, cre
 from tests.unit.webhooks.agent_requests import CRYOSTAT, Reader, request
 
 EVENT = (
-    'Pod p in namespace n: the agent was not added, there is no container "none0", '
+    'Pod p in namespace n: the agent was not added, because there is no container "none0", '
     "which the label cryostat.io/container names"
 )
 

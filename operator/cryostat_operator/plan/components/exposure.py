@@ -55,7 +55,9 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
     config = network_config(instance)
     found = []
     if config.external_host and not has_route(instance):
-        found.append(_ignored(Reason.EXTERNAL_HOST_IGNORED, "externalHost", "there is no Route", "ingressSpec"))
+        found.append(
+            _ignored(Reason.EXTERNAL_HOST_IGNORED, "externalHost", "the cluster does not serve Routes", "ingressSpec")
+        )
     if config.ingress_spec and has_route(instance):
         cause = "a Route exposes the application on OpenShift"
         found.append(_ignored(Reason.INGRESS_SPEC_IGNORED, "ingressSpec", cause, "externalHost"))
@@ -63,7 +65,8 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
 
 
 def _ignored(reason: Reason, field: str, cause: str, other: str) -> Problem:
-    text = message(f"spec.networkOptions.coreConfig.{field}", "has no effect", cause=cause, remedy=f"Use {other}")
+    path = "spec.networkOptions.coreConfig"
+    text = message(f"{path}.{field}", "has no effect", cause=cause, remedy=f"Use {path}.{other} instead")
     return Problem(NAME, reason, text)
 
 

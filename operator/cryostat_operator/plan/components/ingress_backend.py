@@ -97,8 +97,8 @@ def unknown_controller(instance: Instance) -> str:
         return ""
     named = f"{found.controller} " if found.controller else ""
     return (
-        f"The operator does not know the controller {named}of {found}: it must call Service {instance.name} by HTTPS, "
-        "which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
+        f"The operator does not know the controller {named}of {found}: in spec.networkOptions.coreConfig.annotations, "
+        f"set the annotation with which that controller calls Service {instance.name} by HTTPS"
     )
 
 

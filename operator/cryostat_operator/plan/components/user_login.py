@@ -12,7 +12,7 @@ def authentication(instance: Instance) -> tuple[Reason, str]:
     if instance.open_access:
         message = (
             "No login is required, because spec.authorizationOptions.openShiftSSO.disable is true. "
-            "Remove the field to require one"
+            "Remove the field to require one."
         )
         return Reason.AUTHENTICATION_DISABLED, message
     note = _why_no_accounts(instance)

@@ -29,9 +29,7 @@ def ended_pod_failure(pod: Obj) -> PodFailure | None:
         return None
     quote = _AMOUNTS.sub("", quoted(status.get("message")))
     node = (pod.get("spec") or {}).get("nodeName") or ""
-    cause = (
-        f"its former pod was ended{f' on node {node}' if node else ''} ({f'{reason}: {quote}' if quote else reason})"
-    )
+    cause = f"its previous pod failed{f' on node {node}' if node else ''} ({f'{reason}: {quote}' if quote else reason})"
     remedy = _remedy(pod, quote, node)
     return PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, since=_ended_at(status), ended=True)
 

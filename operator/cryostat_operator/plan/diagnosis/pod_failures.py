@@ -126,9 +126,9 @@ def _terminating(pod: Obj) -> PodFailure:
     since = seconds(pod["metadata"]["deletionTimestamp"])
     finalizers = pod["metadata"].get("finalizers")
     if finalizers:
-        cause = f"its former pod {name} is not deleted because of the {counted('finalizer', finalizers)}"
+        cause = f"its previous pod {name} is not deleted because of the {counted('finalizer', finalizers)}"
         remedy = "Check the controller of each finalizer"
         return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, transient=True)
-    cause = f"its former pod {name} has not ended on node {node}"
+    cause = f"its previous pod {name} has not terminated on node {node}"
     remedy = "Repair the node or delete it; the next pod waits until then"
     return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, transient=True)

@@ -69,7 +69,7 @@ class Reason(StrEnum):
     POD_NOT_READY = "PodNotReady", "Ready"
     """A container has run for a minute and its probe does not succeed."""
     POD_TERMINATING = "PodTerminating", "Ready"
-    """A former pod does not end, and the next one waits for it."""
+    """The previous pod does not terminate, and the next one waits for it."""
     NODE_NOT_READY = "NodeNotReady", "Ready"
     """The node of a pod does not report its state."""
     VOLUME_PENDING = "VolumePending", "Ready", _NO_ACTION

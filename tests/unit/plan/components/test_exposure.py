@@ -140,9 +140,10 @@ def test_settings_of_the_other_platform_are_reported_and_not_used() -> None:
     assert reasons(openshift.warnings) == {"IngressSpecIgnored"}
     messages = [problem.message for plan in (plain, openshift) for problem in plan.warnings]
     assert messages[-2:] == [
-        "spec.networkOptions.coreConfig.externalHost has no effect: there is no Route. Use ingressSpec.",
+        "spec.networkOptions.coreConfig.externalHost has no effect: the cluster does not serve Routes. "
+        "Use spec.networkOptions.coreConfig.ingressSpec instead.",
         "spec.networkOptions.coreConfig.ingressSpec has no effect: a Route exposes the application on OpenShift. "
-        "Use externalHost.",
+        "Use spec.networkOptions.coreConfig.externalHost instead.",
     ]
     assert plain.problems == openshift.problems == []
     assert names_of(openshift, "Ingress") == set()
@@ -201,7 +202,7 @@ def test_the_class_may_be_an_annotation() -> None:
         (TLS | with_class("nginx"), ""),
         (with_class("kong"), ""),
         (TLS, ""),
-        (TLS | with_class("kong"), "does not know the controller of IngressClass kong: it must call Service sample by"),
+        (TLS | with_class("kong"), "does not know the controller of IngressClass kong: in spec.networkOptions"),
         (TLS | with_ingress(rules=[]), "does not know the controller of the default IngressClass"),
         (TLS | with_class("kong", **{"example.com/backend-protocol": "HTTPS"}), ""),
         (TLS | with_class("traefik"), "Traefik refuses the certificate of the Service"),
@@ -221,8 +222,8 @@ def test_an_unknown_controller_does_not_make_the_condition_false() -> None:
         "True",
         "AddressAssigned",
         "The application is served at http://jfr.example.com. The operator does not know the controller of "
-        "IngressClass kong: it must call Service sample by HTTPS, which an annotation of that controller in "
-        "networkOptions.coreConfig.annotations usually sets.",
+        "IngressClass kong: in spec.networkOptions.coreConfig.annotations, set the annotation with which that "
+        "controller calls Service sample by HTTPS.",
     )
 
 

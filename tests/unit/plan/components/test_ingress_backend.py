@@ -157,8 +157,9 @@ def test_a_controller_that_verifies_needs_a_transport() -> None:
 def test_an_unknown_controller_is_named() -> None:
     note = ingress_backend.unknown_controller(with_classes({"rules": [rule("a")]}, {"nginx": "example.com/c"}, "nginx"))
     assert note == (
-        "The operator does not know the controller example.com/c of IngressClass nginx: it must call Service sample by "
-        "HTTPS, which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
+        "The operator does not know the controller example.com/c of IngressClass nginx: in "
+        "spec.networkOptions.coreConfig.annotations, set the annotation with which that controller calls Service "
+        "sample by HTTPS"
     )
 
 

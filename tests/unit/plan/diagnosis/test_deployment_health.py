@@ -115,7 +115,7 @@ def test_a_deployment_that_no_controller_observes_is_reported_after_a_minute() -
     ],
 )
 def test_a_pod_that_was_ended_explains_no_later_rollout(status: str, second: int, reason: Reason) -> None:
-    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its former pod was ended (Evicted)", since=0.0, ended=True)
+    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its previous pod failed (Evicted)", since=0.0, ended=True)
     time = f"1970-01-01T00:{second // 60:02}:{second % 60:02}Z"
     deployment = live("Deployment", conditions=[{**UNAVAILABLE, "status": status, "lastTransitionTime": time}])
     deployment["metadata"]["generation"], deployment["status"]["observedGeneration"] = 2, 1

@@ -64,7 +64,7 @@ def test_an_eviction_names_node_cause_and_remedy(
 ) -> None:
     found = ended_pod_failure(pod(component, phase="Failed", reason=reason, message=words, conditions=CHANGES))
     assert found
-    assert found.cause == f"its former pod was ended on node node-1 ({cause})"
+    assert found.cause == f"its previous pod failed on node node-1 ({cause})"
     assert found.remedy == remedy
     assert (found.since, found.ended) == (1767225610.0, True)
 
