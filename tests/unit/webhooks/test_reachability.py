@@ -179,8 +179,8 @@ async def test_without_a_cryostat_the_second_failure_is_reported(caplog: pytest.
     assert cluster.metric == [False, False, True]
     assert caplog.messages == [
         "The API server cannot call the webhooks of the operator, so no Cryostat can be created or changed: the "
-        "webhooks did not review a Deployment in a dry run. Allow connections from the control plane to port 9443 of the "
-        "operator's pods (docs/webhooks.md)",
+        "webhooks did not review a Deployment in a dry run. Allow connections from the control plane to port 9443 of "
+        "the operator's pods (docs/webhooks.md)",
         "The API server reaches the webhooks again",
     ]
     assert cluster.events == []
