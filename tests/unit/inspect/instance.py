@@ -98,3 +98,13 @@ def serve(server: ApiServer, *objects: Obj) -> ApiServer:
         else:
             server.put(path_of(Key(obj["kind"], meta["namespace"], meta["name"])), obj)
     return server
+
+
+# A Deployment of the operator without a ready pod.
+DOWN: Obj = {"metadata": {"name": "cryostat-operator-controller", "namespace": "ops"}, "status": {}}
+
+
+def lease(holder: str = "operator-1_uid") -> Obj:
+    """The Lease of an operator that has not renewed it."""
+    spec = {"holderIdentity": holder, "renewTime": "2023-11-14T22:00:00Z"}  # 800 seconds before NOW
+    return {"metadata": {"name": "d696d7ab.redhat.com", "namespace": "ops"}, "spec": spec}

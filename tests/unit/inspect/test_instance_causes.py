@@ -9,7 +9,7 @@ import pytest
 from cryostat_operator.inspect.instance_causes import causes
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.plan.model.kinds import Obj
-from tests.unit.inspect.instance import NOW, READY, condition, cryostat, deployment, owned, pod
+from tests.unit.inspect.instance import DOWN, NOW, READY, condition, cryostat, deployment, lease, owned, pod
 
 
 def not_ready(reason: str, message: str = "what is wrong") -> Obj:
@@ -17,14 +17,8 @@ def not_ready(reason: str, message: str = "what is wrong") -> Obj:
 
 
 PENDING = owned("PersistentVolumeClaim", "sample-database", spec={}, status={"phase": "Pending"})
-DOWN = {"metadata": {"name": "cryostat-operator-controller", "namespace": "ops"}, "status": {}}
 UP = {**DOWN, "status": {"readyReplicas": 1}}
 DENY = {"metadata": {"name": "deny-all"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
-
-
-def lease(holder: str = "operator-1_uid") -> Obj:
-    spec = {"holderIdentity": holder, "renewTime": "2023-11-14T22:00:00Z"}  # 800 seconds before NOW
-    return {"metadata": {"name": "d696d7ab.redhat.com", "namespace": "ops"}, "spec": spec}
 
 
 class Case(NamedTuple):
@@ -173,23 +167,6 @@ def test_hibernating_components_are_not_further_causes() -> None:
     assert cause.message == "Ready hibernates"
 
 
-def test_a_lease_that_is_not_renewed_names_the_replica_and_the_age() -> None:
-    [cause] = causes(Observed(cryostat(), operators=(DOWN,), lease=lease(), lease_is_renewed=False), NOW)
-    assert cause.message == (
-        "The operator does not run: its replica operator-1 last renewed Lease ops/d696d7ab.redhat.com 13 minutes ago. "
-        "No pod of the operator is ready (Deployment ops/cryostat-operator-controller)."
-    )
-    [free] = causes(Observed(cryostat(), lease=lease(""), lease_is_renewed=False), NOW)
-    assert free.message == "The operator does not run: no replica holds Lease ops/d696d7ab.redhat.com."
-
-
-def test_an_operator_outside_of_the_cluster_runs_if_it_renews_its_lease() -> None:
-    old = cryostat(observedGeneration=0)
-    running = Observed(old, operators=(), lease=lease(), lease_is_renewed=True)
-    assert [cause.reason for cause in causes(running, NOW)] == ["StatusOutdated"]
-    assert [cause.reason for cause in causes(Observed(old, operators=()), NOW)] == ["OperatorNotRunning"]
-
-
 def test_consequences_of_other_causes_are_left_out() -> None:
     volume = condition("VolumesReady", "False", "VolumePending", "is not bound")
     address = condition("Exposed", "False", "ApplicationUnavailable", "does not answer")
@@ -200,25 +177,3 @@ def test_consequences_of_other_causes_are_left_out() -> None:
     assert [cause.reason for cause in found] == ["Paused", "VolumePending"]
     [only] = causes(Observed(cryostat(address)), NOW)
     assert only.reason == "ApplicationUnavailable"
-
-
-def test_a_webhook_that_cannot_be_called_is_quoted() -> None:
-    [cause] = causes(Observed(cryostat(), webhook_failure="it is down."), NOW)
-    assert cause.message == (
-        "The API server cannot call a webhook, so no user can create or change this Cryostat: it is down."
-    )
-    assert cause.chain == ("Cryostat here/sample: a change of it is refused",)
-
-
-@pytest.mark.parametrize(
-    ("age", "text"),
-    [(16, "more than 15 seconds ago"), (120, "2 minutes ago"), (7200, "2 hours ago"), (3 * 86400, "3 days ago")],
-)
-def test_the_age_of_a_lease(age: int, text: str) -> None:
-    renewed = {"holderIdentity": "a", "renewTime": "2023-11-14T22:13:20Z"}  # NOW
-    old = {"metadata": {"name": "l", "namespace": "ops"}, "spec": renewed}
-    [cause] = causes(Observed(cryostat(), lease=old, lease_is_renewed=False), NOW + age)
-    assert cause.message == f"The operator does not run: its replica a last renewed Lease ops/l {text}."
-    old["spec"] = {"holderIdentity": "a"}
-    [cause] = causes(Observed(cryostat(), lease=old, lease_is_renewed=False), NOW)
-    assert cause.message == "The operator does not run: Lease ops/l is not renewed."
