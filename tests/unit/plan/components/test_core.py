@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -223,6 +224,13 @@ def page_row(program: str) -> list[str]:
     section = page.split("\n## Large uploads\n")[1].split("\n## ")[0]
     [row] = [line for line in section.splitlines() if line.startswith(f"| {program} ")]
     return [cell.strip() for cell in row.strip("|").split("|")[1:]]
+
+
+def test_only_the_proxies_in_the_pod_name_the_address_of_a_client() -> None:
+    trusted = environment(settled().plan)["QUARKUS_HTTP_PROXY_TRUSTED_PROXIES"].split(",")
+    networks = [ipaddress.ip_network(each) for each in trusted]
+    assert {network.version for network in networks} == {4, 6}
+    assert all(network.is_loopback for network in networks)
 
 
 def test_large_heap_dumps_can_be_uploaded() -> None:
