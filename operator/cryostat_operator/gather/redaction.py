@@ -23,7 +23,7 @@ _PATTERNS = (
     re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"(\bauthorization\"?[=:] ?\"?)[^\n\"]+", re.IGNORECASE),
     re.compile(r"(\b(?:set-)?cookie\"?[=:] ?\"?)[^\n\"]+", re.IGNORECASE),
-    re.compile(r"(\bx-cryostat-(?:agent|user-proxy)-auth\"?[=:]? ?\"?)[^\s\"]+", re.IGNORECASE),
+    re.compile(r"(\bx-cryostat-(?:agent|user-proxy)-auth(?:\"?[=:] ?\"?| \"))[^\s\"]+", re.IGNORECASE),
     re.compile(r"(\b(?:bearer|basic) )[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE),
     re.compile(rf"((?:{_WORDS})[\w.-]{{0,128}}\\{{0,8}}[\"']?\s{{0,32}}[=:]\s{{0,32}}){_VALUE}", re.IGNORECASE),
     re.compile(rf"((?:\b|_)pass\\{{0,8}}[\"']?\s{{0,32}}[=:]\s{{0,32}}){_VALUE}", re.IGNORECASE),

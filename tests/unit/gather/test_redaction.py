@@ -19,8 +19,11 @@ def test_annotations_that_are_no_credentials_are_kept(key: str) -> None:
 
 
 def test_ordinary_texts_are_kept() -> None:
-    text = "pod 10.0.0.1:8080 is ready, see https://cryostat.example.com/health at 12:30"
-    assert redact_text(text) == text
+    for text in (
+        "pod 10.0.0.1:8080 is ready, see https://cryostat.example.com/health at 12:30",
+        '# Sets X-Cryostat-Agent-Auth.\nproxy_set_header X-Cryostat-Agent-Auth "";',
+    ):
+        assert redact_text(text) == text
     obj = owned("Service", "sample", spec={"ports": [{"port": 8181}]})
     assert redact(obj) == obj
 
