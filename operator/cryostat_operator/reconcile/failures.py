@@ -114,7 +114,7 @@ def forbidden(error: ApiError, namespace: str) -> Problem:
         namespace: that of the Cryostat.
     """
     quote = quoted(error.message)
-    remedy = remedy_for(quote, RefusedObject(namespace)) or "Grant the operator what is missing"
+    remedy = remedy_for(quote, RefusedObject(namespace)) or "Grant the operator the missing permission"
     text = message("A request of the operator", "was refused", cause=quote, remedy=remedy)
     return Problem("core", Reason.FORBIDDEN, text, dedup_key="Forbidden")
 

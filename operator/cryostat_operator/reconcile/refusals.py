@@ -16,7 +16,7 @@ from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
 from .results import Outcome, refused
 
-_CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it"
+_CLAIM = "Undo the change of spec.storageOptions; no storage class can shrink a claim, and some cannot grow it"
 _FIELDS_OF_KINDS = {
     "Ingress": "spec.networkOptions.coreConfig",
     "Service": "spec.serviceOptions",
@@ -31,7 +31,9 @@ _FIELDS_OF_PODS = (
     (frozenset({"labels", "annotations"}), "spec.operandMetadata"),
 )
 _ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
-_FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
+_FORBIDDEN = (
+    "Grant the operator the missing permission (see its roles in manifests/), or exempt the object in the policy"
+)
 _DELETION = "Change the policy that refuses the deletion; the operator tries again by itself"
 _INVALID = "Correct the field of the spec from which the named value comes"
 

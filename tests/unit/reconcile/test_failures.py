@@ -49,7 +49,7 @@ async def test_a_missing_permission_is_reported_and_retried(cluster: Cluster) ->
     ready = cluster.condition("Ready")
     assert (ready["reason"], ready["message"]) == (
         "Forbidden",
-        "A request of the operator was refused: cannot get secrets. Grant the operator what is missing.",
+        "A request of the operator was refused: cannot get secrets. Grant the operator the missing permission.",
     )
     await handle(cluster, ApiError(403, "Forbidden", "cannot get config maps"))
     assert len(cluster.events()) == 1

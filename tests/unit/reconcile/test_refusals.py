@@ -19,8 +19,10 @@ PVC = "PersistentVolumeClaim"
 COUNT = (
     "Raise count/services in spec.hard of ResourceQuota a/few, or delete objects of the namespace that are not needed."
 )
-FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy."
-CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it."
+FORBIDDEN = (
+    "Grant the operator the missing permission (see its roles in manifests/), or exempt the object in the policy."
+)
+CLAIM = "Undo the change of spec.storageOptions; no storage class can shrink a claim, and some cannot grow it."
 CLAIM_FIELD = "Correct spec.storageOptions.pvc.spec, from which the named value comes."
 HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
 SERVICE = "Correct spec.serviceOptions, from which the named value comes."
