@@ -68,7 +68,7 @@ class Served(ApiServer):
 
 REPORTS = Key("Deployment", "here", "sample-reports")
 BINDING = Key("RoleBinding", "former", names.instance_hash_name("here", "sample"))
-ROLE = Key("Role", "former", names.instance_hash_name("here", "sample"))  # of an old release of the Go operator
+ROLE = Key("Role", "here", "sample")  # of an old release of the Go operator
 
 
 def live(server: ApiServer, key: Key, *, own: bool = True) -> None:

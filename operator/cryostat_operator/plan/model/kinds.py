@@ -95,7 +95,7 @@ _KINDS = (
         optional=True,
         extra_rules=(("routes/custom-host", ("create", "update")),),
     ),
-    # Never desired. Releases of the Go operator before 3.0 created one per instance, which is pruned after adoption.
+    # Never desired. Releases of the Go operator before 2.3 created one per instance, which is pruned after adoption.
     Kind("Role", "rbac.authorization.k8s.io", "v1", "roles", verbs=("get", "list", "watch", "update", "delete")),
     Kind("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings", immutable=("roleRef",)),
     Kind(

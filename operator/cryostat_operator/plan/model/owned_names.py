@@ -41,6 +41,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
         "-storage-internal-egress",
     ),
     "Ingress": ("",),
+    "Role": ("",),  # only of the Go operator, before 2.3
     "Route": ("",),
     "RoleBinding": ("", "-backup"),
     "Issuer": ("-ca", "-self-signed"),
@@ -49,8 +50,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "CronJob": ("-backup",),
 }
 
-# No plan contains a Role, but earlier releases of the Go operator created them.
-_NAMED_BY_INSTANCE = ("RoleBinding", "Role", "ClusterRoleBinding", "ConsoleLink")
+_NAMED_BY_INSTANCE = ("RoleBinding", "ClusterRoleBinding", "ConsoleLink")
 _AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")
 
 
@@ -85,6 +85,6 @@ def possible_keys(instance_key: InstanceKey, targets: Iterable[str]) -> set[Key]
         agent = names.agent_certificate(*instance_key, target)
         found |= {Key("Secret", namespace, agent), Key("Certificate", namespace, agent), Key("Secret", target, agent)}
         found.add(Key("Secret", target, names.ca_secret(*instance_key)))
-        found |= {Key(kind, target, names.instance_hash_name(*instance_key)) for kind in ("Role", "RoleBinding")}
+        found.add(Key("RoleBinding", target, names.instance_hash_name(*instance_key)))
         found.add(Key("Service", target, names.agent_callback_service(*instance_key)))
     return found

@@ -23,12 +23,12 @@ INSTANCE = InstanceKey("here", "x")
         Key("Deployment", "here", "x"),
         Key("Deployment", "here", "x-database"),
         Key("PersistentVolumeClaim", "here", "x"),  # of old releases
+        Key("Role", "here", "x"),  # of old releases
         Key("Secret", "here", names.ca_secret("here", "x")),
         Key("Secret", "here", names.agent_certificate("here", "x", "there")),
         Key("Certificate", "here", names.agent_certificate("here", "x", "there")),
         Key("Secret", "there", names.agent_certificate("here", "x", "there")),
         Key("RoleBinding", "there", names.instance_hash_name("here", "x")),
-        Key("Role", "there", names.instance_hash_name("here", "x")),  # of old releases
         Key("Service", "there", names.agent_callback_service("here", "x")),
         Key("ConsoleLink", "", names.instance_hash_name("here", "x")),
     ],
@@ -53,6 +53,7 @@ def test_a_name_may_begin_like_a_hashed_one() -> None:
         Key("Secret", "elsewhere", names.agent_certificate("here", "x", "there")),
         Key("ConfigMap", "there", names.ca_secret("here", "x")),
         Key("Deployment", "there", names.instance_hash_name("here", "x")),
+        Key("Role", "there", names.instance_hash_name("here", "x")),
         Key("Secret", "there", names.agent_callback_service("here", "x")),
     ],
 )
