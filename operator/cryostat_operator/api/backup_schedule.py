@@ -19,7 +19,7 @@ ANNOTATIONS = (SCHEDULE, TARGET, SECRET)
 S3, CLAIM = "s3://", "pvc:"
 PASSPHRASE_VARIABLE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
 AUTHORITIES_VARIABLE = "CRYOSTAT_BACKUP_CA_CERTIFICATES"
-AUTHORITIES_KEY = "ca.crt"  # of the Secret
+AUTHORITIES_KEY = "ca.crt"  # in the Secret of the annotation
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]

@@ -101,6 +101,6 @@ def _names(ctx: click.Context, path: Callable[[str], str], incomplete: str) -> l
 
     try:
         found = asyncio.run(asyncio.wait_for(read(), _COMPLETION_SECONDS))
-    except (ApiError, LoginError, OSError):  # TimeoutError, too
+    except (ApiError, LoginError, OSError):  # TimeoutError is an OSError
         return []
     return [each for each in found if each.startswith(incomplete)]

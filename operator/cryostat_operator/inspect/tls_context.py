@@ -28,7 +28,7 @@ def tls_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLC
         context = ssl.create_default_context(
             cafile=file, cadata=_decoded(cluster.get("certificate-authority-data"), "certificate-authority-data")
         )
-    except OSError as error:  # SSLError, too; it does not name the file
+    except OSError as error:  # SSLError is one, and does not name the file
         field = f"certificate-authority {file}" if file else "certificate-authority-data"
         cause = "it is not a certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise LoginError(f"{field} of the kubeconfig cannot be used: {cause}") from None

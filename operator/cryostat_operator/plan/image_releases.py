@@ -89,7 +89,7 @@ def _is_read(field: FieldReleases, release: Release) -> bool:
 
 
 def _is_set(spec: object, path: str) -> bool:
-    """An empty list says the same as none."""
+    """Whether a spec has a field. An empty list means the same as none."""
     for step in path.split("."):
         if not isinstance(spec, dict) or step not in spec:
             return False
