@@ -20,7 +20,6 @@ EXCEPTIONS = {
     "api/application_options.py": "api/test_models.py",
     "api/base.py": "api/test_models.py",
     "api/constants.py": "constants only",
-    "api/defaulting.py": "webhooks/test_cryostat_admission.py",
     "api/field_mapping.py": "api/test_conversion.py",
     "api/network_options.py": "api/test_models.py",
     "api/permission.py": "api/test_required_permissions.py",
@@ -28,7 +27,6 @@ EXCEPTIONS = {
     "api/storage_options.py": "api/test_models.py",
     "api/v1beta1.py": "api/test_conversion.py",
     "api/v1beta2.py": "api/test_models.py",
-    "api/validation.py": "api/test_models.py",
     "api/workload_options.py": "api/test_models.py",
     "command_group.py": "test_cli.py",
     "command_input.py": "test_cli.py",
@@ -60,7 +58,6 @@ EXCEPTIONS = {
     "packaging/operator_deployment.py": "packaging/test_install.py",
     "packaging/roles.py": "packaging/test_install.py",
     "packaging/webhook_manifests.py": "packaging/test_install.py",
-    "pki/serving.py": "webhooks/test_serving_certificate.py",
     "plan/assumed.py": "plan/test_render.py",
     "plan/components/datasource.py": "plan/components/test_containers.py",
     "plan/components/grafana.py": "plan/components/test_containers.py",
@@ -75,7 +72,6 @@ EXCEPTIONS = {
     "plan/model/webhook_definitions.py": "webhooks/test_registration.py",
     "plan/diagnosis/policy_remedies.py": "plan/diagnosis/test_refusal_remedies.py",
     "plan/diagnosis/quota_remedies.py": "plan/diagnosis/test_refusal_remedies.py",
-    "plan/targets.py": "plan/test_reviewed_namespaces.py",
     "plan/tls/cert_manager.py": "plan/tls/test_component.py",
 }
 
