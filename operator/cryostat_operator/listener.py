@@ -18,7 +18,7 @@ from .shared_limit import SharedLimit
 # Options of aiohttp: sizes in bytes, and the number of headers. It keeps the headers of a request until they are
 # complete, by default up to a MiB for each connection. The API server sends ten, and Prometheus a token of 2 KiB.
 SMALL_HEADERS: dict[str, Any] = {"max_line_size": 1024, "max_field_size": 4096, "max_headers": 16}
-BACKLOG = 512
+BACKLOG = 512  # connections that wait until they are accepted
 HANDSHAKE_TIMEOUT = 10.0  # seconds until the TLS handshake must be complete
 RETRY_DELAY = 0.5  # seconds, after a connection could not be accepted, for example because too many files are open
 SocketAddress = tuple[Any, ...]

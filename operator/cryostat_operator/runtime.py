@@ -58,7 +58,7 @@ class Operator:
         self.metrics = Metrics()
 
         # Reads and leader election use `client`. The reconciler uses `write_client`, whose writes pass only while this
-        # replica is leader.
+        # replica is leader, except those that finish the recreation of a Secret.
         self.gate = LeadershipGate(self._may_write)
         self.client = Client(connection, connect, self.metrics.observe_request)
         self.write_client = Client(connection, connect, self.metrics.observe_request, self.gate)

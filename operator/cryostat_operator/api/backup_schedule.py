@@ -37,9 +37,10 @@ _STEP = re.compile(r"[1-9][0-9]?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _BUCKET = re.compile(r"[-.a-z0-9]{3,63}")
 _PREFIX = re.compile(r"[-_.=A-Za-z0-9]+(/[-_.=A-Za-z0-9]+)*")
+# Characters: of a name, of a prefix, and of a wrong value in a message.
 _LONGEST_NAME = 253
 _LONGEST_PREFIX = 512
-_SHOWN = 80  # characters of a wrong value in a message
+_SHOWN = 80
 
 
 @dataclass(frozen=True)

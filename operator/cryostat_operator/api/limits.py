@@ -31,7 +31,7 @@ MAX_VALUES_READ = 20_000
 MAX_TEXT_READ = 256 << 10
 # Characters of a key. Paths in messages contain keys, so a long one would be copied for each value below it.
 MAX_KEY_READ = 1_024
-_MAX_LEVELS = 32
+_MAX_LEVELS = 32  # nested lists and maps
 
 # Characters of one annotation of a Cryostat. Longer ones are ignored.
 MAX_ANNOTATION_READ = 64 << 10

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from .manifest import SECRETS, BackupError
 
 COST = 2**16  # 64 MiB of memory and about 0.2 s for each try
-_MAX_COST = 2**20
-_BLOCK_SIZE = 8
+_MAX_COST = 2**20  # a file can ask for 1 GiB of memory at most
+_BLOCK_SIZE = 8  # parameter r of scrypt
 _CONTEXT = b"cryostat-backup/v1 secrets"
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from .manifest import MANIFEST, BackupError, Manifest, Part, parse
 
-CHUNK = 1024 * 1024
+CHUNK = 1024 * 1024  # bytes
 
 
 class FileChunks:

@@ -15,7 +15,7 @@ from .aws_signature import REGION
 from .manifest import BackupError
 from .s3_request import S3Request, S3Service
 
-_CHUNK = 256 * 1024
+_CHUNK = 256 * 1024  # bytes
 _USER_METADATA = "x-amz-meta-"
 _KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control")
 

@@ -20,7 +20,7 @@ from .pod_connection import PodConnections, PodSocket
 
 STDIN, STDOUT, STDERR, STATUS = range(4)
 _LOG_LIMIT = 256 * 1024  # bytes of the standard error that are kept
-_CHUNK = 64 * 1024
+_CHUNK = 64 * 1024  # bytes
 
 
 class PodStreams:

@@ -11,7 +11,7 @@ from ..plan.model.kinds import Obj, resource_path
 from .redaction import redact_text
 
 LOG_LINES = 1000  # per container
-LOG_BYTES = 1024 * 1024
+LOG_BYTES = 1024 * 1024  # per container
 LOG_SECONDS = 10.0  # per container
 
 

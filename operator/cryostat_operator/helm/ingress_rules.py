@@ -8,6 +8,7 @@ from typing import Any
 from ..api.ingress_controllers import class_name, controller_of, names_protocol, plain_http
 from .rule_types import EXPECTED_MAPPING, Context, Finding, NotConverted, SetField, for_mapping, number_of
 
+# Port of the application's Service: the default of the chart, and that of the operator.
 CHART_PORT = 8181
 OPERATOR_PORT = 4180
 

@@ -1,4 +1,4 @@
-"""Allows writes only while this replica is leader.
+"""Allows writes only while this replica is leader, except those that finish what it began as leader.
 
 Leadership is checked before a request waits for a connection and again when its body is sent: a process that was
 suspended in between sends no body, and the API server ignores an incomplete request.

@@ -19,7 +19,7 @@ from .model.snapshot import Snapshot
 TlsIssuer = Literal["off", "cert-manager", "built-in"]
 """The issuer of the certificates for TLS between the components; `off` without TLS."""
 
-DEFAULT_FS_GROUP = 18500
+DEFAULT_FS_GROUP = 18500  # as of the Go operator
 
 
 @dataclass(frozen=True)

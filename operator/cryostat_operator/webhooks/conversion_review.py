@@ -25,7 +25,7 @@ _MIB = 1 << 20
 # etcd stores up to 1.5 MiB per object, and the API server accepts up to 3 MiB.
 OBJECT_LIMITS = BodyLimits(size=3 * _MIB, elements=500_000)
 MAX_REVIEW_BYTES = 1 << 30
-MAX_BYTES_AROUND_OBJECTS = 64 << 10
+MAX_BYTES_AROUND_OBJECTS = 64 << 10  # before the first object of a review, and after the last one
 MAX_MESSAGE = 500  # characters; a message may quote the object
 FLUSH_BYTES = 64 << 10  # of the answer, which is sent in parts of at least this size
 

@@ -25,7 +25,7 @@ OPTIONAL_KEYS = {
     backup_schedule.AUTHORITIES_VARIABLE: backup_schedule.AUTHORITIES_KEY,
 }
 LONGEST_NAME = 52  # characters of the name of a CronJob, because Jobs get a longer one
-DEADLINE_SECONDS = 6 * 3600
+DEADLINE_SECONDS = 6 * 3600  # of one backup; a Job that hangs would keep the next one from starting
 # A sidecar of a mesh would keep the Job from ending, and the command connects only to the API server and the bucket.
 NO_SIDECAR_LABELS = {"sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled"}
 NO_SIDECAR_ANNOTATIONS = {"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"}

@@ -22,14 +22,14 @@ REQUESTS = ("1250m", "512Mi")
 LIMITS = ("2", "1Gi")
 LOG_LEVEL = "INFO"
 CONNECTIONS = -1  # no limit
-CONNECTION_SECONDS = 10
+CONNECTION_SECONDS = 10  # until an unused connection to a target is closed
 PORT_NAMES = ("jfr-jmx",)
 PORT_NUMBERS = (9091,)
 # As networks, because Quarkus reads `localhost` as 127.0.0.1 alone and cannot read `::1` in every release.
 LOOPBACK = "127.0.0.0/8,::1/128"
 # Recordings and heap dumps. The same limit as that of the report generators; the default of the image is 1 GiB.
 MAX_BODY_SIZE = "10G"
-BUNDLE_STARTUP_SECONDS = 600
+BUNDLE_STARTUP_SECONDS = 600  # see `_startup_seconds`
 _IPV6_ONLY = "CRYOSTAT_DISCOVERY_IPV6_ENABLED"
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 

@@ -42,7 +42,8 @@ class HeaderRule:
 
 FORWARDED_FOR = "X-Forwarded-For"  # every proxy sets it to the address of its peer
 AGENT_HEADER = "X-Cryostat-Agent-Proxy"  # the agent gateway sets it
-# With the setting PROXY_SECRETS, nginx sets one of these to the value of a Secret: of agents, and of users.
+# With the setting PROXY_SECRETS, nginx sets the first one in requests of agents and the second one in those of users,
+# each to the value of a Secret.
 AGENT_AUTH = "X-Cryostat-Agent-Auth"
 USER_PROXY_AUTH = "X-Cryostat-User-Proxy-Auth"
 

@@ -15,7 +15,7 @@ from ..model.kinds import Key, Obj
 from ..model.requests import NginxHeaderValue, RandomValue, SecretRequest
 from . import proxy_headers
 
-LENGTH = 32
+LENGTH = 32  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ USER_PROXY = ProxySecret(
 
 
 def used(instance: Instance) -> tuple[ProxySecret, ...]:
-    """Return the Secrets of an instance. Without TLS, the gateway cannot vouch for agents: it authenticates none."""
+    """Return the Secrets of an instance. Without TLS, the gateway authenticates no agent and has none."""
     if not instance.settings.proxy_secrets:
         return ()
     return (AGENT_GATEWAY, USER_PROXY) if instance.tls else (USER_PROXY,)
