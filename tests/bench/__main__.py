@@ -27,7 +27,7 @@ GO = {
 
 @click.command()
 @click.option("--sizes", default="100,300", show_default=True, help="Numbers of Cryostats that are applied at once.")
-@click.option("--foreign", default=5000, show_default=True, help="Foreign Secrets of 10 KiB.")
+@click.option("--foreign", default=5000, show_default=True, help="Number of Secrets of 10 KiB of other owners.")
 def main(sizes: str, foreign: int) -> None:
     rows: list[tuple[str, str, str]] = []
 
@@ -94,7 +94,7 @@ def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Pa
     used = measure.cpu(operator) - before
     row(
         f"{size} Cryostats at once, until their {result.objects} objects exist",
-        f"{result.seconds:.1f} s, {result.requests} requests ({result.settled_requests} until silent), "
+        f"{result.seconds:.1f} s, {result.requests} requests ({result.settled_requests} until it was idle), "
         f"{used:.1f} CPU s, {measure.memory(operator):.0f} MiB",
         GO.get(str(size), ""),
     )

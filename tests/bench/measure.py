@@ -25,6 +25,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, is_leader_election, operator_requests
 
 READS = frozenset({"get", "list", "watch"})
+# Requests of a client at a time: for the objects of one Cryostat, and of many (as many as the operator writes).
 IN_FLIGHT = 16
 IN_FLIGHT_OF_MANY = 48
 QUIET = 2.0  # the operator is idle after these seconds without a request
@@ -32,7 +33,16 @@ QUIET = 2.0  # the operator is idle after these seconds without a request
 
 @dataclass(frozen=True)
 class Burst:
-    """The creation of Cryostats: seconds until all objects existed, and the operator's requests in this time."""
+    """The creation of Cryostats.
+
+    Attributes:
+        cryostats: how many were created.
+        objects: how many objects the operator created for them.
+        seconds: until all of these existed.
+        requests: the operator's requests in this time.
+        writes: those of them that write.
+        settled_requests: the operator's requests until it was idle.
+    """
 
     cryostats: int
     objects: int
