@@ -84,14 +84,22 @@ def _validate(cryostat: dict[str, Any]) -> None:
     try:
         Cryostat.model_validate(cryostat)
     except ValidationError as error:
-        for problem in error.errors():
-            if problem["type"] == "int_type" and isinstance(problem["input"], str):
-                *path, last = problem["loc"]
-                place: Any = cryostat
-                for step in path:
-                    place = place[step]
-                place[last] = number_of(place[last])
-        Cryostat.model_validate(cryostat)
+        invalid = error.errors()
+    else:
+        return
+    for problem in invalid:
+        if problem["type"] == "int_type" and isinstance(problem["input"], str):
+            _convert_to_number(cryostat, problem["loc"])
+    Cryostat.model_validate(cryostat)
+
+
+def _convert_to_number(cryostat: dict[str, Any], path: tuple[int | str, ...]) -> None:
+    """Replace the text at a path by the number that it contains."""
+    *steps, last = path
+    place: Any = cryostat
+    for step in steps:
+        place = place[step]
+    place[last] = number_of(place[last])
 
 
 def _plain(value: Any) -> Any:

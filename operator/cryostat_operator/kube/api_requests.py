@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,25 @@ REQUEST_TIMEOUT = 30.0  # seconds; an admission webhook may take up to 30 s
 WATCH_SECONDS = 300  # after which the server ends a watch
 INACTIVITY_SECONDS = 70.0  # bookmarks come about once a minute, so a watch without data for this long is broken
 MAX_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One request, which may be sent several times.
+
+    Attributes:
+        data: the encoded body.
+        on_item: called with each item of a list, which is left out of the result.
+        must_lead: see `LeadershipGate.guard`.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None
+    headers: Mapping[str, str]
+    data: bytes | None = None
+    on_item: Callable[[Obj], None] | None = None
+    must_lead: bool = True
 
 
 class Requests:
@@ -88,7 +108,7 @@ class Requests:
         data = None if body is None else orjson.dumps(body)
         headers = {} if data is None else {"Content-Type": content_type}
         headers["Accept"] = accept
-        return await self._with_retries(lambda: self._send(method, path, data, params, headers, must_lead=must_lead))
+        return await self._with_retries(_Request(method, path, params, headers, data, must_lead=must_lead))
 
     async def list_page(
         self, path: str, on_item: Callable[[Obj], None], params: Mapping[str, str], accept: str = "application/json"
@@ -109,14 +129,14 @@ class Requests:
         """
         # Compressed, a few KiB could become a large chunk at once.
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
-        page = await self._with_retries(lambda: self._send("GET", path, None, params, headers, on_item))
+        page = await self._with_retries(_Request("GET", path, params, headers, on_item=on_item))
         return dict(page.get("metadata") or {})
 
-    async def _with_retries(self, send: Callable[[], Awaitable[Obj]]) -> Obj:
+    async def _with_retries(self, request: _Request) -> Obj:
         for attempt in range(MAX_ATTEMPTS):
             used = self._pool.connection
             try:
-                return await send()
+                return await self._send(request)
             except Unauthorized:
                 await self._renew_or_unavailable(used)
             except UntrustedServer as error:
@@ -137,29 +157,21 @@ class Requests:
         except LoginError as error:
             raise ApiUnavailable(401, "Unauthorized", str(error)) from None
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        data: bytes | None,
-        params: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-        on_item: Callable[[Obj], None] | None = None,
-        must_lead: bool = True,
-    ) -> Obj:
-        """One attempt. With `on_item` the response is a list, whose items are left out of the result."""
+    async def _send(self, request: _Request) -> Obj:
+        """One attempt."""
+        method, path = request.method, request.path
         url, options = self._pool.connection.server + path, self._pool.connection.request_options
-        headers = {**self._pool.headers(headers["Accept"]), **headers}
+        headers = {**self._pool.headers(request.headers["Accept"]), **request.headers}
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=5)
         started, code = time.monotonic(), 0
         try:
-            with self._guarded_body(method, data, must_lead=must_lead) as body:
+            with self._guarded_body(request) as body:
                 async with self._pool.requests.request(
-                    method, url, data=body, params=params, headers=headers, timeout=timeout, **options
+                    method, url, data=body, params=request.params, headers=headers, timeout=timeout, **options
                 ) as response:
                     code = response.status
-                    if on_item and code == 200:
-                        return await decode_list(response, on_item)
+                    if request.on_item and code == 200:
+                        return await decode_list(response, request.on_item)
                     return decode(code, response.headers, await response.read())
         except NotLeaderError:
             raise ApiUnavailable(0, NOT_LEADING, f"{method} {path}: another replica may be writing") from None
@@ -170,13 +182,11 @@ class Requests:
         finally:
             self._on_request(method, code, time.monotonic() - started)
 
-    def _guarded_body(
-        self, method: str, data: bytes | None, *, must_lead: bool
-    ) -> AbstractContextManager[aiohttp.Payload | bytes | None]:
+    def _guarded_body(self, request: _Request) -> AbstractContextManager[aiohttp.Payload | bytes | None]:
         """The body of one request, while it is in flight. Writes go through the leadership gate."""
-        if method == "GET" or self._gate is None:
-            return nullcontext(data)
-        return self._gate.guard(data or b"", must_lead=must_lead)
+        if request.method == "GET" or self._gate is None:
+            return nullcontext(request.data)
+        return self._gate.guard(request.data or b"", must_lead=request.must_lead)
 
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:

@@ -11,7 +11,7 @@ from .hibernation import is_hibernated
 from .instance import Instance
 from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
-from .model.kinds import Key
+from .model.kinds import Key, Obj
 from .model.messages import all_of, first_parts, message
 from .model.problems import Problem
 from .model.reason_groups import reasons_of
@@ -145,10 +145,13 @@ def deployments(instance: Instance) -> list[Condition]:
     result = []
     for prefix, (suffix, _) in DEPLOYMENTS.items():
         found = deployment_conditions(instance.live("Deployment", f"{instance.name}{suffix}"))
-        for name in ("Available", "Progressing", "ReplicaFailure"):
-            if name in found:
-                copied = {k: found[name].get(k) or "" for k in ("status", "reason", "message")}
-                if name == "Available" and copied["status"] != "True":
-                    copied["message"] = all_of([copied["message"], "See ComponentsAvailable for the cause"])
-                result.append({"type": f"{prefix}Deployment{name}", **copied, "reason": copied["reason"] or "Unknown"})
+        present = (name for name in ("Available", "Progressing", "ReplicaFailure") if name in found)
+        result += [_copied_condition(prefix, name, found[name]) for name in present]
     return result
+
+
+def _copied_condition(prefix: str, name: str, found: Obj) -> Condition:
+    copied = {k: found.get(k) or "" for k in ("status", "reason", "message")}
+    if name == "Available" and copied["status"] != "True":
+        copied["message"] = all_of([copied["message"], "See ComponentsAvailable for the cause"])
+    return {"type": f"{prefix}Deployment{name}", **copied, "reason": copied["reason"] or "Unknown"}
