@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
+from cryostat_operator.plan.injection.environment import TRIGGERS_DIRECTORY
 from cryostat_operator.plan.injection.pod_fields import PodContext
 from cryostat_operator.plan.model import names
 from tests.unit.cluster_state import NAME, NAMESPACE
@@ -34,6 +37,18 @@ def test_options_of_the_labels() -> None:
     assert "HARVESTER_PERIOD_MS" not in found
     assert found["SMART_TRIGGER_CONFIG_PATH"].startswith("/var/run/io.cryostat/smart-triggers")
     assert not {"HARVESTER_TEMPLATE", "SMART_TRIGGER_CONFIG_PATH"} & set(variables(instance()))
+
+
+def test_the_agent_finds_each_file_with_smart_triggers_once(tmp_path: Path) -> None:
+    """The agent reads all files below its path, and follows no links to directories."""
+    name = variables(instance(), smart_triggers="a")["SMART_TRIGGER_CONFIG_PATH"]
+    volume = tmp_path / TRIGGERS_DIRECTORY.lstrip("/")
+    (volume / "..2026").mkdir(parents=True)  # as the kubelet makes the volume
+    (volume / "..2026/trigger").write_text("content")
+    (volume / "..data").symlink_to("..2026")
+    (volume / "trigger").symlink_to("..data/trigger")
+    files = [f"{found}/{each}" for found, _, listed in os.walk(f"{tmp_path}{name}") for each in listed]
+    assert [Path(each).read_text() for each in files] == ["content"]
 
 
 @pytest.mark.parametrize(("ipv6", "separator", "host"), [(False, ".", "{}"), (True, ":", "[{}]")])
