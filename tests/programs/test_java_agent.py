@@ -61,11 +61,15 @@ def application(variables: dict[str, str], certificate: Path) -> Application:
     return Application(variables, certificate / "ca.crt")
 
 
+authorizations: set[str | None] = set()  # the values of this header in the requests to the gateway
+
+
 @pytest.fixture(scope="module")
 def gateway(application: Application, certificate: Path) -> Iterator[str]:
     """The address of a server that passes on requests as the agent gateway does."""
 
     def answer(request: web.Request) -> tuple[int, Any]:
+        authorizations.add(request.headers.get("authorization"))
         headers = {**request.headers, "x-cryostat-agent-proxy": "true", "x-forwarded-for": request.peer}
         return application.answer(replace(request, headers=headers))
 
@@ -119,6 +123,14 @@ def start(env: dict[str, str]) -> Iterator[Start]:
         process.wait()
 
 
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    """A file with a token, as that of a pod's ServiceAccount."""
+    file = tmp_path / "token"
+    file.write_text("a-token")
+    return file
+
+
 def line(stream: IO[str] | None, expected: str) -> str:
     """The first line of the agent's log with this text, or the whole log."""
     assert stream
@@ -132,9 +144,10 @@ def line(stream: IO[str] | None, expected: str) -> str:
 
 
 def test_the_agent_registers_over_mutual_tls_is_called_back_and_deregisters(
-    start: Start, application: Application, certificate: Path
+    start: Start, application: Application, certificate: Path, token: Path
 ) -> None:
-    process = start({})
+    authorizations.clear()
+    process = start({f"{P}AUTHORIZATION_VALUE": str(token)})
     callback = line(process.stderr, "registered as").split()[-1]
     assert callback.startswith("https://localhost:")
     assert application.registry.targets() == [{"connectUrl": callback, "alias": "app-1"}]
@@ -149,6 +162,7 @@ def test_the_agent_registers_over_mutual_tls_is_called_back_and_deregisters(
     assert process.wait(60) == 128 + signal.SIGTERM
     assert application.registry.targets() == []
     assert application.credentials.number_of(credential.expression) is None
+    assert authorizations == {None}, "the token of the ServiceAccount is not sent"
 
 
 def test_a_gateway_with_another_certificate_is_not_called(
@@ -211,7 +225,11 @@ def test_the_agent_waits_until_a_name_of_its_callback_resolves(start: Start) -> 
     assert "no name of the callback resolves" in line(process.stderr, "not registered")
 
 
-def test_the_callback_can_have_a_name_made_from_the_address(start: Start) -> None:
+def test_the_callback_can_have_a_name_made_from_the_address(start: Start, token: Path) -> None:
+    """With the agent's defaults it sends a token, too."""
+    authorizations.clear()
     # The name for 127.0.0.1 resolves to this address again.
-    process = start({f"{P}CALLBACK_HOST_NAME": r'127-0-0-1[replace("-"\, ".")]'})
+    authorization = {f"{P}AUTHORIZATION_TYPE": None, f"{P}AUTHORIZATION_VALUE": str(token)}
+    process = start({f"{P}CALLBACK_HOST_NAME": r'127-0-0-1[replace("-"\, ".")]', **authorization})
     assert "https://127.0.0.1:" in line(process.stderr, "not registered"), "the certificate has another name"
+    assert authorizations == {"Bearer a-token"}

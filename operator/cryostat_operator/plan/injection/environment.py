@@ -33,6 +33,9 @@ def agent_variables(instance: Instance, context: PodContext, options: AgentOptio
         builders.env(f"{_P}BASEURI", gateway(instance)),
         # The agent's default refuses Services whose addresses are not private by RFC 1918, as on GKE and with IPv6.
         builders.env(f"{_P}BASEURI_RANGE", "public"),
+        # By default, the agent sends the token of the pod's ServiceAccount with each request. The gateway does not
+        # need it, and users who control the pods of the instance could use it.
+        builders.env(f"{_P}AUTHORIZATION_TYPE", "none"),
         _field(f"{_P}POD_NAME", "metadata.name"),
         builders.env(f"{_P}APP_NAME", f"$({_P}POD_NAME)"),
         _field(f"{_P}POD_IP", "status.podIP"),

@@ -20,11 +20,13 @@ final class Gateway {
     private static final String BOUNDARY = "part-of-a-form";
     private static final String TOKEN = "Cryostat-Discovery-Authentication";
 
+    private final Settings settings;
     private final URI uri;
     private final HttpClient client;
 
     /** Throws RefusedException for settings with which the agent does not start. */
     Gateway(Settings settings) {
+        this.settings = settings;
         uri = settings.gateway();
         HttpClient.Builder builder = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(TIMEOUT);
         String name = "webclient.tls.client-auth.";
@@ -76,7 +78,7 @@ final class Gateway {
 
     private HttpRequest.Builder request(String path) {
         HttpRequest.Builder builder = HttpRequest.newBuilder(uri.resolve(path)).timeout(TIMEOUT);
-        Settings.token().ifPresent(token -> builder.header("Authorization", "Bearer " + token));
+        settings.token().ifPresent(token -> builder.header("Authorization", "Bearer " + token));
         return builder;
     }
 

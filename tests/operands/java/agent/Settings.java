@@ -21,6 +21,8 @@ final class Settings {
             Pattern.compile("CRYOSTAT_AGENT_WEBCLIENT_TLS_TRUSTSTORE_CERT_(\\d+)__.*");
     private static final Map<String, String> DEFAULTS =
             Map.ofEntries(
+                    Map.entry("authorization.type", "auto"),
+                    Map.entry("authorization.value", "/var/run/secrets/kubernetes.io/serviceaccount/token"),
                     Map.entry("baseuri-range", "dns_local"),
                     Map.entry("webclient.tls.required", "true"),
                     Map.entry("webclient.tls.version", "TLSv1.2"),
@@ -117,10 +119,13 @@ final class Settings {
         return files;
     }
 
-    /** The token of the pod's ServiceAccount, which the agent sends where there is one. */
-    static Optional<String> token() {
+    /** The token of the pod's ServiceAccount, which the agent sends where there is one, unless it must send none. */
+    Optional<String> token() {
+        if (get("authorization.type").equals("none")) {
+            return Optional.empty();
+        }
         try {
-            return Optional.of(Files.readString(Path.of("/var/run/secrets/kubernetes.io/serviceaccount/token")).strip());
+            return Optional.of(Files.readString(Path.of(get("authorization.value"))).strip());
         } catch (IOException error) {
             return Optional.empty();
         }

@@ -47,6 +47,7 @@ def test_a_plain_pod() -> None:
     assert env(after) == {
         "CRYOSTAT_AGENT_BASEURI": "http://sample-agent.monitoring.svc:8282",
         "CRYOSTAT_AGENT_BASEURI_RANGE": "public",
+        "CRYOSTAT_AGENT_AUTHORIZATION_TYPE": "none",
         "CRYOSTAT_AGENT_POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
         "CRYOSTAT_AGENT_APP_NAME": "$(CRYOSTAT_AGENT_POD_NAME)",
         "CRYOSTAT_AGENT_POD_IP": pod_ip,
