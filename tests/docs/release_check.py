@@ -17,8 +17,11 @@ from cryostat_operator.packaging.catalog import BUNDLE_IMAGE
 from cryostat_operator.packaging.operator_deployment import deployment
 
 ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
 _RELEASED = re.compile(r"^## \[(?P<version>\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
 _SECTION = re.compile(r"^## \[Unreleased\]\n(?P<text>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_OWN_IMAGE = re.compile(r"\bcryostat-operator(?:-bundle|-catalog)?:(?P<version>\d+\.\d+\.\d+)")
+_SUPPORTED = re.compile(r"^\| (?P<version>\d+\.\d+) \| yes \|$", re.MULTILINE)
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
@@ -27,6 +30,7 @@ def main() -> None:
     problems = [
         *changelog_problems((ROOT / "CHANGELOG.md").read_text(), __version__),
         *image_problems(image_references()),
+        *page_problems({str(path.relative_to(ROOT)): path.read_text() for path in PAGES}, __version__),
         *_generated_problems(),
     ]
     for problem in problems:
@@ -67,6 +71,21 @@ def image_problems(references: dict[str, str]) -> Iterator[str]:
     for place, reference in references.items():
         if not _DIGEST.search(reference):
             yield f"{place}: {reference} has no digest (@sha256:…), so it can change; see docs/release.md."
+
+
+def page_problems(pages: dict[str, str], version: str) -> Iterator[str]:
+    """Problems of the documentation: an image of the operator with another version, or fixes for other versions only.
+
+    Args:
+        pages: the text of each page by its path.
+    """
+    for place, text in pages.items():
+        others = {match["version"] for match in _OWN_IMAGE.finditer(text)} - {version}
+        if others:
+            yield f"{place}: an image of the operator has version {', '.join(sorted(others))}, not {version}."
+        supported = [match["version"] for match in _SUPPORTED.finditer(text)]
+        if supported and version.rpartition(".")[0] not in supported:
+            yield f"{place}: {version} is not among the supported versions; add it."
 
 
 def _generated_problems() -> Iterator[str]:

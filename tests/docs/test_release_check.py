@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cryostat_operator
-from tests.docs.release_check import ROOT, changelog_problems, image_problems, image_references
+from tests.docs.release_check import PAGES, ROOT, changelog_problems, image_problems, image_references, page_problems
 
 RELEASED = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2030-01-31\n\n* A change.\n\n## [1.1.0] - 2029-01-31\n"
 
@@ -38,6 +38,14 @@ def test_an_image_needs_a_digest() -> None:
 def test_images_of_all_places_are_checked() -> None:
     places = {place.partition(":")[0] for place in image_references()}
     assert places == {"Dockerfile", "bundle/catalog", "bundle/catalog.Dockerfile", "manifests/", "images.py"}
+
+
+def test_pages_name_this_version() -> None:
+    pages = {str(path): path.read_text() for path in PAGES}
+    assert list(page_problems(pages, cryostat_operator.__version__)) == []
+    found = " ".join(page_problems(pages, "99.98.97"))
+    assert "docs/install-olm.md: an image of the operator has version" in found
+    assert "SECURITY.md: 99.98.97 is not among the supported versions; add it." in found
 
 
 def test_the_changelog_has_this_version() -> None:
