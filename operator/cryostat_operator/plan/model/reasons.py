@@ -132,7 +132,7 @@ class Reason(StrEnum):
     INGRESS_PORT_UNKNOWN = "IngressPortUnknown", "Exposed"
     """The Ingress leads to a port that the Service of the application does not have."""
     ROUTE_NOT_HANDLED = "RouteNotHandled", "Exposed"
-    """No router has admitted the Route for a minute."""
+    """After a minute, still no router has admitted the Route."""
     ROUTE_NOT_ADMITTED = "RouteNotAdmitted", "Exposed", _NO_ACTION
     """No router has admitted the Route yet."""
     ROUTE_REJECTED = "RouteRejected", "Exposed"
@@ -173,9 +173,9 @@ class Reason(StrEnum):
     CHANGED_BY_OTHERS = "ChangedByOthers", "Reconciled"
     """Admission modifies an object, or another client changes it repeatedly."""
     SECRET_NOT_GENERATED = "SecretNotGenerated", "Reconciled"
-    """A Secret that the operator generates has not existed for more than a minute."""
+    """After a minute, a Secret that the operator generates still does not exist."""
     REFERENCE_NOT_READ = "ReferenceNotRead", "Reconciled"
-    """A Secret or ConfigMap has not been read for more than a minute."""
+    """After a minute, a Secret or ConfigMap still has not been read."""
     ROLLOUT_NOT_FINISHED = "RolloutNotFinished", "Reconciled"
     """The application has waited for the restart of database or storage for more than a minute."""
     SECRET_PENDING = "SecretPending", "Reconciled", _NO_ACTION
@@ -229,7 +229,7 @@ class Reason(StrEnum):
     CERTIFICATE_PENDING = "CertificatePending", "TLSSetupComplete", _NO_ACTION
     """The Route is created after the certificate of the authority."""
     CERTIFICATE_NOT_ISSUED = "CertificateNotIssued", "TLSSetupComplete"
-    """A certificate has not been issued for more than a minute."""
+    """After a minute, a certificate still has not been issued."""
     CERTIFICATE_FAILED = "CertificateFailed", "TLSSetupComplete"
     """A certificate could not be issued by cert-manager."""
     CERTIFICATE_NOT_RENEWED = "CertificateNotRenewed", "TLSSetupComplete"
