@@ -1,6 +1,6 @@
 """Adoption of running instances of the Go operator: no data is lost, no pod restarts twice.
 
-Every captured case is created in a cluster. Then this operator is started, stopped and started again.
+The captured cases of `ADOPTED` are created in clusters. Then this operator is started, stopped and started again.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from tests.cluster.go_operator import FINALIZER, GoOperatorInstance
 from tests.cluster.operator_process import CRD, ROOT, install
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario, Write, bindings_of, callback_of, ownership_labels, version
-from tests.conformance.captures import CAPTURES, captured_status
+from tests.conformance.adopted import ADOPTED
+from tests.conformance.captures import captured_status
 from tests.conformance.compare import Differences, compare
 
 pytestmark = pytest.mark.timeout(900)  # setting up all cases of a profile takes minutes on a slow machine
-PROFILES = sorted({profile for _, profile in CAPTURES})
+PROFILES = sorted({profile for _, profile in ADOPTED})
 # Other clients set these on every object.
 OTHERS = {"labels": {"example.com/wing": "b"}, "annotations": {"example.com/note": "n"}}
 RESTARTED = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
@@ -117,7 +118,7 @@ def taken_over(
 
 def adopt_objects(profile: str, directory: Path) -> TakenOver:
     with profile_cluster(profile) as plane:
-        cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in CAPTURES if of == profile}
+        cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in ADOPTED if of == profile}
         for case in cases.values():
             case.predecessor.create()
             add_foreign_metadata(case.predecessor)
@@ -224,7 +225,7 @@ def user_objects(cr: Object) -> list[Object]:
     ]  # fmt: skip
 
 
-every = pytest.mark.parametrize(("profile", "case"), [(p, c) for c, p in CAPTURES])
+every = pytest.mark.parametrize(("profile", "case"), [(p, c) for c, p in ADOPTED])
 
 
 @every

@@ -11,6 +11,7 @@ from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
+from tests.conformance.adopted import ADOPTED, fields
 from tests.conformance.captures import CAPTURES, PLAN_CAPTURES, captured, captured_status, documents
 from tests.conformance.compare import Difference, Differences, compare
 from tests.unit.cluster_state import ClusterState, cryostat
@@ -87,6 +88,11 @@ def test_every_listed_difference_occurs() -> None:
 
 def test_all_captures_are_compared() -> None:
     assert (len(CAPTURES), len(PLAN_CAPTURES)) == (33, 31)
+
+
+def test_adopted_cases_have_every_captured_field() -> None:
+    adopted = {field for case in ADOPTED for field in fields(*case)}
+    assert {field for case in CAPTURES for field in fields(*case)} - adopted == set()
 
 
 def service(**spec: object) -> Obj:
