@@ -160,7 +160,8 @@ class Cryostat(Model):
         ),
         Rule(
             f"size(self.metadata.name) <= {NAME_LIMIT}",
-            f"metadata.name must have at most {NAME_LIMIT} characters: longer names of containers are made from it",
+            f"metadata.name must have at most {NAME_LIMIT} characters: names of containers are longer, and have at "
+            "most 63",
             lambda c: len(_name(c)) <= NAME_LIMIT,
             only_on_create=True,
         ),

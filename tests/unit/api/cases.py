@@ -311,7 +311,7 @@ BAD_NAMES = {
         "metadata.name must consist of lower-case letters, digits and hyphens, "
         "and begin and end with a letter or digit: Services are named after it"
     ),
-    "x" * 49: "metadata.name must have at most 48 characters: longer names of containers are made from it",
+    "x" * 49: "metadata.name must have at most 48 characters: names of containers are longer, and have at most 63",
 }
 
 
