@@ -109,7 +109,6 @@ Bool = StrictBool
 Text = StrictStr
 # The application reads its configuration with Quarkus, which expands `${OTHER}` in each value, also to a password.
 Unexpanded = Annotated[StrictStr, Field(pattern=r"^[^$]*$")]
-NonEmpty = Annotated[StrictStr, Field(min_length=1)]
 _FORMAT = Field(json_schema_extra={"format": "int32"})
 _RANGE = AfterValidator(_int32)
 Int32 = Annotated[StrictInt, _FORMAT, _RANGE]

@@ -13,6 +13,10 @@ FINALIZER = f"{GROUP}/cryostat.finalizer"
 # both operators writes.
 LEASE = "d696d7ab.redhat.com"
 
+# The operator's own Deployment, also where OLM installed it, and the namespace of `manifests/`.
+OPERATOR_DEPLOYMENT = "cryostat-operator-controller"
+OPERATOR_NAMESPACE = "cryostat-operator-system"
+
 # Ownership labels: name and namespace of the Cryostat that an object belongs to. Every owned object has both.
 LABEL_NAME = f"{GROUP}/name"
 LABEL_NAMESPACE = f"{GROUP}/namespace"

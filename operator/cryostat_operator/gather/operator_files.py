@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..api import constants
 from ..inspect.list_reader import ListReader
-from ..inspect.observed import OPERATOR_NAME
 from ..inspect.operator_reader import operator_objects
 from ..kube.client import Client
 from ..plan.model.kinds import Obj
@@ -24,7 +23,7 @@ async def operator_files(client: Client, notes: list[str]) -> dict[str, str]:
         notes: gets a sentence for each thing that cannot be read.
     """
     reader = ListReader(client)
-    deployments = await operator_objects(reader, "apps", "v1", "deployments", name=OPERATOR_NAME)
+    deployments = await operator_objects(reader, "apps", "v1", "deployments", name=constants.OPERATOR_DEPLOYMENT)
     leases = await operator_objects(reader, "coordination.k8s.io", "v1", "leases", name=constants.LEASE)
     pods = await operator_objects(reader, "", "v1", "pods", selector=_SELECTOR)
     files = _documents("apps/v1", "Deployment", deployments, notes)

@@ -145,18 +145,9 @@ def _authorization(user: Mapping[str, Any]) -> str:
 def _service_account() -> Login:
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port or not (SERVICE_ACCOUNT / "token").exists():
-        raise LoginError(_no_cluster())
+        raise LoginError(kubeconfig.no_cluster())
     context = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
     token = (SERVICE_ACCOUNT / "token").read_text().strip()
     server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     return Login(UserConnection(server, context, {"Authorization": f"Bearer {token}"}), namespace)
-
-
-def _no_cluster() -> str:
-    """Return why neither a kubeconfig nor a pod names a cluster."""
-    named = os.environ.get("KUBECONFIG")
-    if not named:
-        return "no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one"
-    cause = "names no cluster" if kubeconfig.files() else "does not exist"
-    return f"no cluster: not in a pod, and the kubeconfig {named} {cause}. Correct the variable KUBECONFIG"

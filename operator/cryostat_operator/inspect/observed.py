@@ -13,9 +13,8 @@ from ..plan.model.reasons import Reason
 from .states import BAD, GOOD, WAITING, State, condition_state, find_condition, state_of
 from .volume_usage import VolumeUsage
 
-OPERATOR_NAME = "cryostat-operator-controller"  # Deployment, also where OLM installed it
 # Where the manifests and OLM install the operator; for users who may not search all namespaces.
-OPERATOR_NAMESPACES = ("cryostat-operator-system", "openshift-operators", "operators")
+OPERATOR_NAMESPACES = (constants.OPERATOR_NAMESPACE, "openshift-operators", "operators")
 _LONGEST_NAME = 50  # characters; longer names end in a hash, which is cut off
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..api import constants
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.model.times import seconds
 from .cause import Cause
-from .observed import OPERATOR_NAME, OPERATOR_NAMESPACES, Observed
+from .observed import OPERATOR_NAMESPACES, Observed
 
 _PODS = "kubectl -n {} get pods,events"
-_LOG = "kubectl -n {} logs deployment/" + OPERATOR_NAME
+_LOG = "kubectl -n {} logs deployment/" + constants.OPERATOR_DEPLOYMENT
 _WEBHOOK_SERVICE = "kubectl -n {} get pods,services,endpointslices"
 _WEBHOOKS = "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations"
 _OWN_WEBHOOKS = ('"mcryostat.kb.io"', '"vcryostat.kb.io"')  # as the API server quotes them
@@ -41,7 +42,7 @@ def operator_namespace(observed: Observed) -> str:
 
 def _not_running(observed: Observed, now: float) -> Iterator[Cause]:
     place = operator_namespace(observed)
-    no_pod = f"No pod of the operator is ready (Deployment {place}/{OPERATOR_NAME})."
+    no_pod = f"No pod of the operator is ready (Deployment {place}/{constants.OPERATOR_DEPLOYMENT})."
     if observed.lease_is_renewed is False:
         message = f"The operator does not run: {_lease_text(observed.lease or {}, now)}."
         if observed.operators and not observed.has_ready_operator:

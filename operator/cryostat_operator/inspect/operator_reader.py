@@ -16,7 +16,7 @@ from ..plan.model.kinds import Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..webhooks.reachability import ANNOTATION
 from .list_reader import ListReader
-from .observed import OPERATOR_NAME, OPERATOR_NAMESPACES
+from .observed import OPERATOR_NAMESPACES
 
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 RENEWAL_SECONDS = 2 * RETRY_PERIOD  # within which a running operator renews its Lease
@@ -39,7 +39,7 @@ class OperatorFacts:
 
 async def operator_facts(reader: ListReader) -> OperatorFacts:
     """Read the Deployments and the Lease of the operator."""
-    deployments = await operator_objects(reader, "apps", "v1", "deployments", name=OPERATOR_NAME)
+    deployments = await operator_objects(reader, "apps", "v1", "deployments", name=constants.OPERATOR_DEPLOYMENT)
     return OperatorFacts(deployments, *await _lease(reader))
 
 

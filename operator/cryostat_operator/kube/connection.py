@@ -91,6 +91,8 @@ async def connect() -> Connection:
         return Connection(info, rotates=True)
     try:
         config = kubeconfig.merged(kubeconfig.files())
+        if not config["clusters"]:
+            raise LoginError(kubeconfig.no_cluster())
         user = kubeconfig.user_of(config, config["current"])
         _check_impersonation(user, config["current"])
         if user.get("exec"):
@@ -104,7 +106,7 @@ async def connect() -> Connection:
     except (OSError, AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError, kopf.LoginError) as error:
         raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
     if info is None or not info.server:
-        raise LoginError("no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one")
+        raise LoginError(kubeconfig.no_cluster())
     return Connection(info)
 
 

@@ -21,6 +21,15 @@ def files() -> list[Path]:
     return [file for file in (Path(path).expanduser() for path in paths if path) if file.exists()]
 
 
+def no_cluster() -> str:
+    """Return why neither a kubeconfig nor a pod names a cluster."""
+    named = os.environ.get("KUBECONFIG")
+    if not named:
+        return "no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one"
+    cause = "names no cluster" if files() else "does not exist"
+    return f"no cluster: not in a pod, and the kubeconfig {named} {cause}. Correct the variable KUBECONFIG"
+
+
 def merged(found: list[Path]) -> dict[str, Any]:
     """Return the files as kubectl merges them: the first entry of a name takes precedence. Paths become absolute.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import __version__
+from ..api import constants
 from ..plan.model.kinds import Obj
 
 NAME = "cryostat-operator"
-NAMESPACE = "cryostat-operator-system"
+NAMESPACE = constants.OPERATOR_NAMESPACE
 SERVICE_ACCOUNT = f"{NAME}-service-account"
 CLUSTER_ROLE = f"{NAME}-manager-role"
-DEPLOYMENT = f"{NAME}-controller"
+DEPLOYMENT = constants.OPERATOR_DEPLOYMENT
 IMAGE = f"quay.io/cryostat/cryostat-operator:{__version__}"
 DOCUMENTATION = "https://github.com/cryostatio/cryostat-operator/blob/main/docs"
 HTTP_PORT = 8081

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ..api import constants
 from ..api.network_options import ResourceMetadata, ServiceConfig
 from ..api.workload_options import Affinity, SchedulingConfiguration
 from . import builders
@@ -42,7 +43,7 @@ def deployment(instance: Instance, component: str, spec: Obj) -> Obj:
     labels, annotations = _metadata(operand.deployment_metadata if operand else None)
     pod_user_labels, pod_annotations = _metadata(operand.pod_metadata if operand else None)
     labels |= selector | {"app.kubernetes.io/name": CORE if component == CORE else f"cryostat-{component}"}
-    annotations["app.openshift.io/connects-to"] = "cryostat-operator-controller" if component == CORE else instance.name
+    annotations["app.openshift.io/connects-to"] = constants.OPERATOR_DEPLOYMENT if component == CORE else instance.name
     template = {
         "metadata": {
             "name": name,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from .body_limits import CLOSED, NOT_IN_TIME, TIMED_OUT
 from .conversion_review import OBJECT_LIMITS, ConversionReview
 from .reviews import MalformedReviewError
 
@@ -45,12 +46,11 @@ class ConversionServer:
                 async with self._large_reviews:
                     return await self._answer(answer)
         except TimeoutError:
-            return answer.aborted(web.HTTPGatewayTimeout(text="the review timed out"))
+            return answer.aborted(web.HTTPGatewayTimeout(text=TIMED_OUT))
         except MalformedReviewError as error:
             return answer.aborted(web.HTTPBadRequest(text=f"not a review: {error}"))
         except (ConnectionError, web.RequestPayloadError):
-            text = "the connection was closed before the review was complete"
-            return answer.aborted(web.HTTPBadRequest(text=text))
+            return answer.aborted(web.HTTPBadRequest(text=CLOSED))
         except web.HTTPException:
             raise
         except Exception:
@@ -92,7 +92,7 @@ class _Answer:
             return chunk
         except TimeoutError:
             if self._response is None:
-                raise web.HTTPRequestTimeout(text="the review did not arrive in time") from None
+                raise web.HTTPRequestTimeout(text=NOT_IN_TIME) from None
             raise
 
     async def send(self, part: bytes) -> None:

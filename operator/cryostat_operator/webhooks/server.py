@@ -21,7 +21,7 @@ from ..metrics import CONTENT_TYPE
 from ..plan.model.webhook_definitions import WebhookPaths
 from ..shared_limit import SharedLimit
 from . import metrics_access
-from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
+from .body_limits import CLOSED, NOT_IN_TIME, TIMED_OUT, BodyLimits, TooComplexError, check_depth, count_elements
 from .conversion_review import MAX_REVIEW_BYTES, OBJECT_LIMITS
 from .conversion_server import BUFFERED_BYTES, ConversionServer
 from .reviews import Caller, MalformedReviewError
@@ -174,9 +174,9 @@ class WebhookServer:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await request.read()
         except TimeoutError:
-            raise web.HTTPRequestTimeout(text="the review did not arrive in time") from None
+            raise web.HTTPRequestTimeout(text=NOT_IN_TIME) from None
         except (ConnectionError, web.RequestPayloadError):
-            raise web.HTTPBadRequest(text="the connection was closed before the review was complete") from None
+            raise web.HTTPBadRequest(text=CLOSED) from None
         try:
             elements = count_elements(body, ADMISSION_LIMITS)
         except TooComplexError as error:
@@ -197,7 +197,7 @@ class WebhookServer:
         except (orjson.JSONDecodeError, MalformedReviewError, TooComplexError) as error:
             raise web.HTTPBadRequest(text=f"not a review: {error}") from None
         except TimeoutError:
-            raise web.HTTPGatewayTimeout(text="the review timed out") from None
+            raise web.HTTPGatewayTimeout(text=TIMED_OUT) from None
         except Exception:
             logger.exception("Review on %s failed", request.path)
             raise web.HTTPInternalServerError(text="the operator failed to review the object; see its log") from None

@@ -62,8 +62,10 @@ async def test_a_missing_cluster_is_reported(monkeypatch: pytest.MonkeyPatch, tm
         LoginError, match=r"^no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one$"
     ):
         await connect()
-    (tmp_path / "config").write_text("clusters: 5")
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(LoginError, match=r"/config does not exist\. Correct the variable KUBECONFIG$"):
+        await connect()
+    (tmp_path / "config").write_text("clusters: 5")
     with pytest.raises(LoginError, match=r"^KUBECONFIG cannot be used: TypeError 'int' object is not iterable$"):
         await connect()
 
