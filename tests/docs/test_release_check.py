@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cryostat_operator
+from cryostat_operator.images import IMAGES, Image
 from tests.docs.release_check import PAGES, ROOT, changelog_problems, image_problems, image_references, page_problems
 
 RELEASED = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2030-01-31\n\n* A change.\n\n## [1.1.0] - 2029-01-31\n"
@@ -46,6 +48,16 @@ def test_pages_name_this_version() -> None:
     found = " ".join(page_problems(pages, "99.98.97"))
     assert "docs/install-olm.md: an image of the operator has version" in found
     assert "SECURITY.md: 99.98.97 is not among the supported versions; add it." in found
+
+
+def test_no_image_has_a_moving_tag() -> None:
+    """Neither those that the release check lists, nor those in files for users."""
+    assert {Image(reference).pull_policy for reference in image_references().values()} == {"IfNotPresent"}
+    folders = ("manifests", "bundle", "overlays")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.yaml")]
+    used = {image for path in files for image in re.findall(r"image: ['\"]?([\w./:@-]+)", path.read_text())}
+    assert used >= {reference for _, reference in IMAGES.values()}
+    assert [image for image in sorted(used) if Image(image).pull_policy != "IfNotPresent"] == []
 
 
 def test_the_changelog_has_this_version() -> None:
