@@ -90,9 +90,10 @@ async def connect() -> Connection:
     if info:
         return Connection(info, rotates=True)
     try:
-        config = kubeconfig.merged(kubeconfig.files())
-        if not config["clusters"]:
+        files = kubeconfig.files()
+        if not files:
             raise LoginError(kubeconfig.no_cluster())
+        config = kubeconfig.merged(files)
         user = kubeconfig.user_of(config, config["current"])
         _check_impersonation(user, config["current"])
         if user.get("exec"):
