@@ -57,3 +57,14 @@ def test_the_table_in_the_documentation_has_the_rules_of_all_proxies() -> None:
 def test_the_documentation_names_the_headers_with_addresses() -> None:
     [sentence] = re.findall(r"The proxies for users pass on (.+?), because", " ".join(DOCUMENT.read_text().split()))
     assert re.findall(r"`([^`]+)`", sentence) == list(ADDRESS_HEADERS)
+
+
+def test_behind_oauth2_proxy_nginx_passes_on_what_this_proxy_sets() -> None:
+    users = proxy_headers.removed_from_users(openshift=False)
+    assert set(proxy_headers.removed_from_users(openshift=True)) - set(users) == {
+        "X-Forwarded-Email",
+        "X-Forwarded-Groups",
+        "X-Forwarded-Preferred-Username",
+    }
+    assert {"X-Cryostat-Agent-Auth", "X-Cryostat-User-Proxy-Auth", "Authorization"} <= set(users)
+    assert not {"X-Forwarded-User", "X-Forwarded-For"} & set(users)
