@@ -95,6 +95,7 @@ class Observed:
 
     @property
     def status(self) -> Obj:
+        """The status of the Cryostat; empty if it has none."""
         return dict(self.cryostat.get("status") or {})
 
     @property

@@ -45,6 +45,7 @@ def env(name: str, value: str) -> Obj:
 
 
 def bool_text(value: bool) -> str:
+    """Return a boolean as programs expect it in a variable or argument."""
     return "true" if value else "false"
 
 

@@ -36,6 +36,7 @@ class Instance:
 
     @cached_property
     def namespace(self) -> str:
+        """Namespace of the Cryostat: the install namespace."""
         return str(self.cryostat.metadata["namespace"])
 
     @property
@@ -211,6 +212,7 @@ class Instance:
         return int(leading) if leading.isdecimal() else DEFAULT_FS_GROUP
 
     def image(self, name: str) -> Image:
+        """Return the image of a component, by its name in `IMAGES`."""
         return self.settings.images[name]
 
     def service_host(self, service: str) -> str:

@@ -92,6 +92,7 @@ def service(
 
 
 def service_labels(instance: Instance, component: str) -> dict[str, str]:
+    """Return the labels of the Service of a component. Selectors do not use them."""
     return {
         "app": instance.name,
         "component": component,

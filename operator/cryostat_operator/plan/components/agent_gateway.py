@@ -47,6 +47,7 @@ CIPHERS = (
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the Service and the configuration of the gateway, and a callback Service in each target namespace."""
     name = names.agent_callback_service(instance.namespace, instance.name)
     missing = targets.unreachable(instance)
     return ComponentPlan(

@@ -32,6 +32,7 @@ _GRAFANA = f"http://localhost:{names.PORT_GRAFANA}"
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the configuration of the proxy, and the Secrets with the generated login and the key of its cookies."""
     cookie = builders.owned(instance, "Secret", cookie_secret(instance)) | {"type": "Opaque"}
     requests = [_request(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
     objects = [cookie]

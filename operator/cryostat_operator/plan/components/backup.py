@@ -34,6 +34,7 @@ _REQUESTS, _LIMITS = ("50m", "128Mi"), ("1", "512Mi")
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the CronJob and its permissions; nothing without the annotations, and a warning if they cannot be used."""
     name = names.backup(instance.name)
     try:
         schedule = backup_schedule.read_schedule(instance.cryostat.metadata)

@@ -35,6 +35,7 @@ _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the main Deployment, the lock and, with TLS, the Secret with the password of the keystore."""
     # As the Go operator's. Its controller is the one resource that the instance belongs to: in earlier releases, a
     # Cryostat and a ClusterCryostat could request the same instance.
     lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")

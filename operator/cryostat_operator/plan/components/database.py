@@ -34,6 +34,7 @@ _RECORDS = (
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the objects of the database, with the Secret of its keys unless a user names one."""
     candidates = (
         claims.data_at_risk(instance, NAME),
         claims.lost(instance, NAME),

@@ -71,6 +71,7 @@ def _ignored(reason: Reason, field: str, cause: str, other: str) -> Problem:
 
 
 def service(instance: Instance) -> Obj:
+    """Return the Service of the application, which leads to the authentication proxy."""
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
     controller = https_controller(instance)
     annotations = {**(controller.service if controller else {}), **((config.annotations if config else None) or {})}

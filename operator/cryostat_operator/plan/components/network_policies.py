@@ -44,6 +44,7 @@ class _Component:
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the policies of all components, without those that the spec disables."""
     options = instance.spec.network_policies
     core = _Component(workloads.CORE, "", options.core_config if options else None)
     database = _Component("database", "db-", options.database_config if options else None)

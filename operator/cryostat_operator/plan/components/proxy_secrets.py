@@ -80,10 +80,12 @@ def include(instance: Instance, secret: ProxySecret) -> str | None:
 
 
 def objects(instance: Instance) -> list[Obj]:
+    """Return the Secrets of an instance, without their values."""
     return [builders.owned(instance, "Secret", each.of(instance)) | {"type": "Opaque"} for each in used(instance)]
 
 
 def requests(instance: Instance) -> list[SecretRequest]:
+    """Return the values that are generated for the Secrets."""
     return [
         SecretRequest(
             Key("Secret", instance.namespace, each.of(instance)),
@@ -102,6 +104,7 @@ def volumes(instance: Instance) -> list[Obj]:
 
 
 def mounts(instance: Instance) -> list[Obj]:
+    """Return the mounts of nginx."""
     return [builders.mount(each.volume, each.directory) for each in used(instance)]
 
 

@@ -13,6 +13,7 @@ _RBAC_GROUP = "rbac.authorization.k8s.io"
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the ServiceAccount of the application and its bindings, with one in each target namespace."""
     name = names.instance_hash_name(instance.namespace, instance.name)
     missing = targets.unreachable(instance)
     return ComponentPlan(
@@ -28,6 +29,7 @@ def build(instance: Instance) -> ComponentPlan:
 
 
 def service_account(instance: Instance) -> Obj:
+    """Return the ServiceAccount of the application. With OpenShift's oauth-proxy, it is an OAuth client, too."""
     obj = builders.owned(instance, "ServiceAccount", instance.name, {"app": instance.name})
     if not instance.openshift_login:
         return obj

@@ -26,6 +26,7 @@ IMAGE_OPTIONS = ("-XX:-ExitOnOutOfMemoryError", "-Djava.util.logging.manager=org
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the Service and the Deployment; nothing if the spec has no replicas."""
     if not is_enabled(instance):
         return ComponentPlan(NAME)
     return ComponentPlan(NAME, objects=(service(instance), deployment(instance)), warnings=_warnings(instance))

@@ -28,6 +28,7 @@ GENERATED_ACCESS_KEY = "cryostat"
 
 
 def build(instance: Instance) -> ComponentPlan:
+    """Return the objects of the managed storage; with an external one, at most the generated Secret."""
     request = SecretRequest(
         Key("Secret", instance.namespace, generated_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},

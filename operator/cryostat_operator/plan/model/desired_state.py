@@ -104,6 +104,7 @@ class Plan:
 
     @cached_property
     def spec_hashes(self) -> dict[Key, bytes]:
+        """Spec hash of each object to write."""
         return {key: spec_hash_of(obj) for key, obj in self.objects.items()}
 
     @cached_property
