@@ -12,8 +12,9 @@ import pytest
 
 from cryostat_operator.api import constants
 from tests.cluster import binaries, openshift
-from tests.cluster.api import Api, ApiError, Object, eventually
+from tests.cluster.api import Api, eventually
 from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.namespaces import empty_namespace
 from tests.cluster.operator_process import CRD, ForkedOperator, OperatorProcess, install, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
@@ -109,15 +110,16 @@ def router(openshift_plane: ControlPlane) -> Iterator[Router]:
 
 @pytest.fixture
 def namespace() -> Iterator[NamespaceFactory]:
-    """`namespace(plane, labels={...})` creates a namespace and returns its name; it is deleted after the test."""
-    made: list[tuple[ControlPlane, Object]] = []
+    """`namespace(plane, labels={...})` creates a namespace and returns its name; it is emptied after the test."""
+    made: list[tuple[ControlPlane, str]] = []
 
     def make(plane: ControlPlane, prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
         plane.recycle_volumes()
         number = next(_numbers)
         name = f"{prefix}-{number}"
         obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
-        made.append((plane, plane.api.create(obj)))
+        plane.api.create(obj)
+        made.append((plane, name))
         eventually(
             lambda: plane.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its ServiceAccount"
         )
@@ -127,9 +129,8 @@ def namespace() -> Iterator[NamespaceFactory]:
         return name
 
     yield make
-    for plane, obj in made:
-        with suppress(ApiError):
-            plane.api.delete(obj)
+    for plane, name in made:
+        empty_namespace(plane.api, name)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.namespaces import empty_namespace
 from tests.cluster.operator_process import ForkedOperator, OperatorProcess, operator_requests
 
 _numbers = itertools.count(1)
@@ -339,7 +340,7 @@ class Scenario:
         for cr in self._left(wanted):
             self.api.patch(cr, {"metadata": {"finalizers": None}})
         for each in self._namespaces:
-            self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": each}})
+            empty_namespace(self.api, each)
         self._namespaces.clear()
 
     def _left(self, wanted: set[str]) -> list[Object]:

@@ -71,7 +71,8 @@ def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(sce
     policy = scenario.get("NetworkPolicy", where, "x-internal-ingress")
     [peer] = policy["spec"]["ingress"][1]["from"]
     assert peer["namespaceSelector"]["matchExpressions"][0]["values"] == [where, there]
-    key, uid = found["message"].split()[-1].split("=")
+    [assignment] = [word for word in found["message"].split() if "=" in word]
+    key, uid = assignment.split("=")
     scenario.api.patch(cr, {"metadata": {"annotations": {key: uid}}})
     given(scenario, cr, "loop-again")
     assert {"name": "loop-again", "uid": uid} in scenario.wait_until_ready(cr)["status"]["reviewedNamespaces"]
