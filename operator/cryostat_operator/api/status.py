@@ -46,7 +46,10 @@ class CryostatStatus(Model):
         "URL of the application: of the admitted Route, or of the first rule of the Ingress with a host. "
         "Absent if there is neither."
     )
-    target_namespaces: list[Text] | None = doc("Namespaces to which the instance has access.")
+    target_namespaces: list[Text] | None = doc(
+        "Target namespaces, of the spec or by default. The condition `TargetNamespacesReady` names those to which the "
+        "instance has no access."
+    )
     reviewed_namespaces: list[ReviewedNamespace] | None = doc(
         "Target namespaces with the UIDs to which the instance has access. A namespace that was deleted and created "
         "again has another UID, and the instance has no access to it until an author of this object accepts it."

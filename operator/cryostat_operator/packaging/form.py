@@ -225,5 +225,5 @@ STATUS: Mapping[str, tuple[str, str]] = {
     "conditions": ("Conditions", "io.kubernetes.conditions"),
 }
 STATUS_ITEM_DESCRIPTIONS: Mapping[str, str] = {
-    "targetNamespaces[0]": "A namespace to which the instance has access.",
+    "targetNamespaces[0]": "A target namespace. The condition TargetNamespacesReady names those without access.",
 }

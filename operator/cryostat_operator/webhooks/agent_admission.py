@@ -186,7 +186,7 @@ class AgentAdmission:
 def _no_target(namespace: str, instance_key: InstanceKey) -> str:
     # The same text whether the Cryostat exists or not: the author may have no access to its namespace.
     name = f"{instance_key.namespace}/{instance_key.name}"
-    remedy = "check the labels, and status.targetNamespaces of that Cryostat"
+    remedy = "check the labels, and spec.targetNamespaces and the condition TargetNamespacesReady of that Cryostat"
     return f"namespace {namespace} is not a target namespace of a Cryostat {name}; {remedy}"
 
 

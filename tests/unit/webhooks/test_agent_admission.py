@@ -120,7 +120,7 @@ async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> No
 async def test_where_the_operator_does_not_serve_a_namespace_no_agent_is_added() -> None:
     """Otherwise the pod could wait for a Secret that the operator does not create."""
     no_target = "Cryostat agent: not added: namespace n is not a target namespace of a Cryostat n/sample; "
-    no_target += "check the labels, and status.targetNamespaces of that Cryostat"
+    no_target += "check the labels, and spec.targetNamespaces and the condition TargetNamespacesReady of that Cryostat"
     reader = Reader()
     admission = AgentAdmission(reader, Settings(service_tls=False, watch_namespaces=("m",)), InjectionCounts())
     response = (await admission.pod(request()))["response"]
@@ -213,7 +213,7 @@ async def test_a_workload_whose_pods_get_no_agent_gets_a_warning() -> None:
     answer = await AgentAdmission(Reader(), Settings(service_tls=False), InjectionCounts()).workload(given)
     assert answer["response"]["warnings"] == [
         "Cryostat agent: pods start without the agent: namespace n is not a target namespace of a Cryostat n/other; "
-        "check the labels, and status.targetNamespaces of that Cryostat"
+        "check the labels, and spec.targetNamespaces and the condition TargetNamespacesReady of that Cryostat"
     ]
 
 
