@@ -76,9 +76,7 @@ class TakenOver(NamedTuple):
 
 
 @contextmanager
-def profile_cluster(profile: str) -> Iterator[ControlPlane]:
-    """A cluster of its own for each profile, because what is installed in it decides who issues certificates."""
-    platform, _, issuer = profile.partition("-")
+def cluster(platform: str) -> Iterator[ControlPlane]:
     with ExitStack() as stack:
         plane = stack.enter_context(ControlPlane(Options(volumes=0, endpoints=False)))
         if platform == "openshift":
@@ -90,8 +88,6 @@ def profile_cluster(profile: str) -> Iterator[ControlPlane]:
         plane.api.patch(node, {"metadata": {"labels": {"node": "good", "disk": "ssd"}}})
         room = {"ephemeral-storage": "100Gi"}
         plane.api.patch(node, {"status": {"capacity": room, "allocatable": room}}, sub="status")
-        if issuer:
-            stack.enter_context(CertManager(plane))
         yield plane
 
 
@@ -106,34 +102,48 @@ def taken_over(
     profile: str, outcomes: dict[str, TakenOver | BaseException], tmp_path_factory: pytest.TempPathFactory
 ) -> TakenOver:
     if profile not in outcomes:
-        try:
-            outcomes[profile] = adopt_objects(profile, tmp_path_factory.mktemp(profile))
-        except (Exception, pytest.fail.Exception) as error:
-            outcomes[profile] = error
+        outcomes |= adopt_profiles(profile.partition("-")[0], tmp_path_factory)
     found = outcomes[profile]
     if isinstance(found, BaseException):
         raise found
     return found
 
 
-def adopt_objects(profile: str, directory: Path) -> TakenOver:
-    with profile_cluster(profile) as plane:
-        cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in ADOPTED if of == profile}
-        for case in cases.values():
-            case.predecessor.create()
-            add_foreign_metadata(case.predecessor)
-        for case in cases.values():
-            case.predecessor.wait_until_complete()
-        for case, found in zip(cases.values(), snapshots(plane.api, cases), strict=True):
-            case.before = found
-        tls = "false" if profile.endswith("-certmanager") else "true"
-        scenario = Scenario(plane, directory, {"DISABLE_SERVICE_TLS": tls})
-        try:
-            return TakenOver(cases, first(scenario, cases), second(scenario))
-        finally:
-            if scenario.operator:
-                print(scenario.operator.tail(400))
-            scenario.stop()
+def adopt_profiles(platform: str, directories: pytest.TempPathFactory) -> dict[str, TakenOver | BaseException]:
+    """Adopt the cases of all profiles of a platform, one profile after the other. Those with cert-manager are last."""
+    profiles = [profile for profile in PROFILES if profile.partition("-")[0] == platform]
+    outcomes: dict[str, TakenOver | BaseException] = {}
+    try:
+        with cluster(platform) as plane, ExitStack() as stack:
+            for profile in profiles:
+                if profile.endswith("-certmanager"):
+                    stack.enter_context(CertManager(plane))
+                outcomes[profile] = adopt_objects(plane, profile, directories.mktemp(profile))
+    except (Exception, pytest.fail.Exception) as error:
+        outcomes |= {profile: error for profile in profiles if profile not in outcomes}
+    return outcomes
+
+
+def adopt_objects(plane: ControlPlane, profile: str, directory: Path) -> TakenOver:
+    cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in ADOPTED if of == profile}
+    for case in cases.values():
+        case.predecessor.create()
+        add_foreign_metadata(case.predecessor)
+    for case in cases.values():
+        case.predecessor.wait_until_complete()
+    for case, found in zip(cases.values(), snapshots(plane.api, cases), strict=True):
+        case.before = found
+    tls = "false" if profile.endswith("-certmanager") else "true"
+    scenario = Scenario(plane, directory, {"DISABLE_SERVICE_TLS": tls})
+    try:
+        done = TakenOver(cases, first(scenario, cases), second(scenario))
+        for case in cases.values():  # the operator of the next profile must not change them
+            scenario.annotate(case.cr, **{constants.ANNOTATION_PAUSE: "true"})
+        return done
+    finally:
+        if scenario.operator:
+            print(scenario.operator.tail(400))
+        scenario.stop()
 
 
 def first(scenario: Scenario, cases: dict[str, Case]) -> list[Write]:
