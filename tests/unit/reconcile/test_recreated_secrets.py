@@ -66,17 +66,18 @@ async def test_a_recreation_is_finished_when_its_reconcile_is_canceled(
     cluster: Cluster, live: Obj, method: str
 ) -> None:
     """The reconcile is canceled when the leadership is lost, before or after the deletion."""
-    writer = Writer(cluster.server, cluster.owned)
+    desired = {k: v for k, v in live.items() if k not in ("data", "immutable")}
 
     def cancel(sent: str) -> None:
         if sent == method:
             write.cancel()
 
     refuse(cluster, cancel)
-    write = asyncio.create_task(replace(writer, live))
+    change = Change("replace", SECRET, desired, REQUEST)
+    write = asyncio.create_task(cluster.applier.write_all(INSTANCE, [change]))
     with pytest.raises(asyncio.CancelledError):
         await write
-    await writer.recreated_secrets.wait_idle()
+    await cluster.applier.wait_idle()
     assert stored_values(cluster) == BOTH
 
 
