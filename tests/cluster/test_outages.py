@@ -16,7 +16,7 @@ from tests.cluster.kubectl import kubeconfig_text
 from tests.cluster.operator_process import CRD, NAMESPACE, ROOT, SERVICE_ACCOUNT
 from tests.cluster.scenario import Scenario, bindings_of
 
-KILLS = int(os.environ.get("CRYOSTAT_KILLS", "10"))
+KILLS = int(os.environ.get("CRYOSTAT_KILLS", "6"))
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
 IDLE_SECONDS = 3.0  # seconds; the operator reports status changes of a rollout within two
 
@@ -120,7 +120,7 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
         scenario.undo(lambda: scenario.api.delete(hooked))
         time.sleep(1.0)  # time for the policy to take effect; a trial request would hang
         scenario.change(cr, reportOptions={"replicas": 1})
-        others = [scenario.cryostat(where, f"x{number}") for number in range(5)]
+        others = [scenario.cryostat(where, f"x{number}") for number in range(2)]
         for other in others:
             scenario.wait_until_ready(other)
         assert scenario.find("Deployment", slow, "x-reports") is None
@@ -194,17 +194,19 @@ def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: Non
     assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
 
 
-@pytest.mark.parametrize("kill", [False, True], ids=["politely", "at once"])
-def test_the_api_server_restarts(scenario: Scenario, kill: bool) -> None:
+def test_the_api_server_restarts(scenario: Scenario) -> None:
+    """SIGTERM ends its watches, SIGKILL resets all connections."""
     cr = wait_for_objects(scenario, scenario.cryostat(scenario.namespace()))
-    scenario.wait_until_idle()
     assert scenario.operator
-    process, mark = scenario.operator.process.pid, scenario.plane.audit_mark()
-    scenario.plane.restart_apiserver(kill=kill, down=1.5)
-    wait_until_idle(scenario)
-    assert [write for write in scenario.writes(mark) if write.resource not in ("cryostats/status", "events")] == []
-    wait_until_reconciling(scenario, cr)
-    assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
+    process = scenario.operator.process.pid
+    for kill in (False, True):
+        scenario.wait_until_idle()
+        mark = scenario.plane.audit_mark()
+        scenario.plane.restart_apiserver(kill=kill, down=1.5)
+        wait_until_idle(scenario)
+        assert [write for write in scenario.writes(mark) if write.resource not in ("cryostats/status", "events")] == []
+        wait_until_reconciling(scenario, cr)
+        assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
 
 
 def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
