@@ -36,7 +36,7 @@ def main(sizes: str, foreign: int) -> None:
         click.echo(f"  {what}: {value}", err=True)
 
     with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:
-        install(plane.api, plane.kubectl)
+        install(plane.api)
         operator = OperatorProcess(plane.api, Path(scratch) / "1")
         operator.wait_ready()
         row("memory without a Cryostat", f"{measure.memory(operator):.0f} MiB")
@@ -135,7 +135,7 @@ def _encrypted(row) -> None:  # type: ignore[no-untyped-def]
     ways = {"the built-in authority": {}, "cert-manager 1.11": {"enableCertManager": True}}
     for way, spec in ways.items():
         with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:
-            install(plane.api, plane.kubectl)
+            install(plane.api)
             with CertManager(plane) if spec else nullcontext():
                 operator = OperatorProcess(plane.api, Path(scratch), {"DISABLE_SERVICE_TLS": "false"})
                 operator.wait_ready()

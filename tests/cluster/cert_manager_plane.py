@@ -18,7 +18,7 @@ from tests.cluster.tls import ON, SLOW, by_cert_manager, cryostat
 def plane() -> Iterator[ControlPlane]:
     """A separate cluster, because an installed cert-manager changes how certificates are issued."""
     with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
-        install(plane.api, plane.kubectl)
+        install(plane.api)
         yield plane
 
 

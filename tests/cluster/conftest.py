@@ -77,7 +77,7 @@ def control_plane() -> ControlPlane:
 def installed_plane(control_plane: ControlPlane) -> ControlPlane:
     """The cluster of `control_plane` with the operator's CRD, ServiceAccount and roles."""
     if not control_plane.api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD):
-        install(control_plane.api, control_plane.kubectl)
+        install(control_plane.api)
     return control_plane
 
 
@@ -85,7 +85,7 @@ def installed_plane(control_plane: ControlPlane) -> ControlPlane:
 def _openshift() -> Iterator[ControlPlane]:
     with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
         openshift.install(plane.api)
-        install(plane.api, plane.kubectl)
+        install(plane.api)
         yield plane
 
 

@@ -32,7 +32,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.full_disk import described
 from tests.cluster.instance_tree import GOOD, Instance, observe, render
 from tests.cluster.kubectl import KubectlError, api_of_kubeconfig, run_kubectl
-from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install
+from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install_with_kubectl
 from tests.cluster.processes import ProcessDiedError, watchdog
 from tests.cluster.progress import Step
 from tests.cluster.router import Router
@@ -113,7 +113,7 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
 def _demonstrate(stack: ExitStack, platform: str, timeout: float, once: bool) -> None:
     cluster = stack.enter_context(_cluster(platform))
     with Step("installing the operator (crds/ and manifests/)"):
-        install(cluster.api, cluster.kubectl)
+        install_with_kubectl(cluster.api, cluster.kubectl)
     operator = stack.enter_context(_operator(cluster))
     name = _apply_sample(cluster, platform)
     follow(Show(cluster, operator, name), timeout, once)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import urllib3
 import yaml
@@ -34,25 +35,65 @@ CRD = "cryostats.operator.cryostat.io"
 Kubectl = Callable[..., str]  # kubectl(*arguments, input=None) -> output
 
 
-def install(api: Api, kubectl: Kubectl, *, deployment: bool = False, webhooks: bool = False) -> None:
-    """Apply `crds/` and `manifests/`, by default without the operator's own Deployment and webhooks.
+def install(api: Api, *, deployment: bool = False, webhooks: bool = False) -> None:
+    """Install `crds/` and `manifests/` in a new cluster, by default without the operator's Deployment and webhooks.
 
-    With `webhooks`, Cryostats can be written only while an operator serves them.
+    With `webhooks`, Cryostats can be written only while an operator serves them. Requests of this process take half of
+    the CPU time of kubectl, with which test_install.py and the commands of the docs install.
     """
-    # kubectl's validation downloads the whole OpenAPI document. test_install.py and the tests of the docs validate.
-    unchecked = ("apply", "--validate=false", "-f")
+    for obj in [*definitions(), *_wanted(deployment=deployment, webhooks=webhooks)]:
+        api.apply(obj, "installation")
+    _wait_until_served(api)
+
+
+def install_with_kubectl(api: Api, kubectl: Kubectl) -> None:
+    """The same in a cluster that may have another release: kubectl removes fields that only its files have."""
+    unchecked = ("apply", "--validate=false", "-f")  # its validation downloads the whole OpenAPI document
     kubectl(*unchecked, ROOT / "crds")
-    objects = [obj for obj in manifests(deployment=deployment) if webhooks or obj["kind"] not in WEBHOOKS]
+    objects = _wanted(deployment=False, webhooks=False)
     kubectl(*unchecked, "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    _wait_until_served(api)
+
+
+def _wanted(*, deployment: bool, webhooks: bool) -> list[Object]:
+    return [obj for obj in manifests(deployment=deployment) if webhooks or obj["kind"] not in WEBHOOKS]
+
+
+def _wait_until_served(api: Api) -> None:
     eventually(lambda: _established(api), what=f"CRD {CRD} is established")
     served(api)
+
+
+def definitions() -> list[Object]:
+    """The CRDs of `crds/*.yaml`."""
+    return [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in (ROOT / "crds").glob("*.yaml")]
 
 
 def manifests(*, deployment: bool) -> list[Object]:
     """The objects of `manifests/*.yaml` in the order of the files."""
     files = sorted((ROOT / "manifests").glob("*.yaml"))
-    objects = [obj for path in files for obj in yaml.safe_load_all(path.read_text()) if obj]
+    objects = [obj for path in files for obj in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader) if obj]
     return [obj for obj in objects if deployment or obj["kind"] != "Deployment"]
+
+
+def is_installed(api: Api) -> bool:
+    """Whether the cluster has all objects of `crds/` and `manifests/`, with every field of the files."""
+    wanted = [*definitions(), *manifests(deployment=True)]
+    return all(_contains(_live(api, obj), obj) for obj in wanted)
+
+
+def _live(api: Api, obj: Object) -> Object | None:
+    metadata = obj["metadata"]
+    return api.find(obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace"))
+
+
+def _contains(live: Any, wanted: Any) -> bool:
+    """Whether a live value has all that is wanted; dictionaries may have further keys."""
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and all(_contains(live.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(live, list) and len(live) == len(wanted) and all(map(_contains, live, wanted))
+    return bool(live == wanted)
 
 
 def _established(api: Api) -> bool:

@@ -39,7 +39,7 @@ _BREAK = f'{{"spec": {{"targetNamespaces": ["{NAMESPACE}", "shop"]}}}}'  # `shop
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def main(directory: Path) -> None:
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as scratch:
-        install(plane.api, plane.kubectl, deployment=True)  # `status` reads the desired releases from the Deployment
+        install(plane.api, deployment=True)  # `status` reads the desired releases from the Deployment
         operator = OperatorProcess(plane.api, Path(scratch), {"DISABLE_SERVICE_TLS": "false"})
         try:
             started = _apply_sample(plane)

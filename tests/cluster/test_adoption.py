@@ -82,7 +82,7 @@ def cluster(platform: str) -> Iterator[ControlPlane]:
         if platform == "openshift":
             openshift.install(plane.api)
             stack.enter_context(Router(plane.api))
-        install(plane.api, plane.kubectl)
+        install(plane.api)
         # Some cases ask for nodes like this one.
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}
         plane.api.patch(node, {"metadata": {"labels": {"node": "good", "disk": "ssd"}}})

@@ -92,7 +92,7 @@ class WebhookPlane:
 def served(options: Options | None = None, env: Mapping[str, str] | None = None) -> Iterator[WebhookPlane]:
     """Boot a control plane, install the operator with its webhooks, and start it."""
     with ControlPlane(options or Options(kwok=False, scheduler=False)) as plane:
-        install(plane.api, plane.kubectl, webhooks=True)
+        install(plane.api, webhooks=True)
         with tempfile.TemporaryDirectory() as directory:
             operator, url = start(plane, Path(directory), env)
             try:

@@ -23,7 +23,16 @@ from cryostat_operator.api import constants
 from tests.cluster.api import Api, ApiError, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.kubectl import LEAN_KUBECTL
-from tests.cluster.operator_process import CRD, DEPLOYMENT, NAMESPACE, ROOT, SERVICE_ACCOUNT, install, remove_cryostats
+from tests.cluster.operator_process import (
+    CRD,
+    DEPLOYMENT,
+    NAMESPACE,
+    ROOT,
+    SERVICE_ACCOUNT,
+    install,
+    is_installed,
+    remove_cryostats,
+)
 from tests.cluster.pod import Pod
 from tests.cluster.services import Services
 from tests.docs.commands import Block, blocks, pages
@@ -132,7 +141,8 @@ class Workspace:
 
     def prepare(self) -> None:
         """Create the objects that a page requires."""
-        self.shell("kubectl apply --validate=false -f crds/ -f manifests/")  # other pages let kubectl validate them
+        if not is_installed(self._api):  # the first page that needs it, or the commands of a page changed it
+            self.shell("kubectl apply --validate=false -f crds/ -f manifests/")  # other pages let kubectl validate them
         probe = {**HEAD, "metadata": {"name": "probe", "namespace": self.namespace}}
         eventually(lambda: self._api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "the webhooks answer")
         self.shell(f"kubectl apply -f {SAMPLE}")
@@ -207,7 +217,7 @@ def test_the_commands_of_a_page_succeed(
 @pytest.fixture(scope="module")
 def installed_plane(plane: ControlPlane, operator_pods: OperatorPods) -> ControlPlane:
     """The cluster with the operator's CRD and roles. Commands of the pages remove them, so they are installed again."""
-    install(plane.api, plane.kubectl)
+    install(plane.api)
     return plane
 
 
