@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,6 +71,20 @@ class CertManager:
         log = self._plane.directory / "logs" / "cert-manager.log"
         self._child = Child("cert-manager", command, log, os.environ | LEAN)
 
+    @contextmanager
+    def restarted(self, *options: str) -> Iterator[None]:
+        """Run the controller with these options inside the block."""
+        before = self._options
+        try:
+            self.stop()
+            self._options = options
+            self.start()
+            yield
+        finally:
+            self.stop()
+            self._options = before
+            self.start()
+
     def inject(self) -> None:
         """Start cainjector, which writes CA bundles into webhook configurations and definitions. Few tests need it."""
         command: list[str | Path] = [
@@ -86,6 +102,10 @@ class CertManager:
         if self._child:
             self._child.kill()
             self._child = None
+
+    def tail(self) -> str:
+        """The end of the log of the controller."""
+        return self._child.tail(60) if self._child else ""
 
     def uninstall(self) -> None:
         """Stop the controller, and delete the definitions with all their objects."""
@@ -118,8 +138,8 @@ class CertManager:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error and self._child:
-            print(f"--- log of cert-manager ---\n{self._child.tail(60)}")
+        if error:
+            print(f"--- log of cert-manager ---\n{self.tail()}")
         self.uninstall()
 
 

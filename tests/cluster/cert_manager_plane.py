@@ -22,10 +22,16 @@ def plane() -> Iterator[ControlPlane]:
         yield plane
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def installed(plane: ControlPlane) -> Iterator[CertManager]:
-    with CertManager(plane) as installed:
-        yield installed
+    """The cert-manager of all tests that follow in a file. Tests that install or remove it come before these."""
+    manager = CertManager(plane)
+    try:
+        manager.install()
+        yield manager
+    finally:
+        print(f"--- log of cert-manager ---\n{manager.tail()}")
+        manager.stop()  # the cluster ends with its definitions
 
 
 @pytest.fixture

@@ -53,90 +53,6 @@ def owners(api: Api, namespace: str) -> set[str]:
     return {reference["kind"] for s in secrets for reference in s["metadata"].get("ownerReferences", [])}
 
 
-def test_it_waits_for_cert_manager_and_then_continues(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
-) -> None:
-    api, here = plane.api, namespace(plane)
-    operator(plane, ON)
-    api.create(cryostat(here, enableCertManager=True))
-    eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable")
-    time.sleep(2)
-    events = [e for e in api.list("v1", "Event", here) if e["reason"] == "CertManagerUnavailable"]
-    assert len(events) == 1
-    assert len(api.list("v1", "Service", here)) == 5
-    assert not api.list("apps/v1", "Deployment", here)
-    with CertManager(plane):
-        eventually(lambda: by_cert_manager(api, here), SLOW)
-
-
-def test_every_certificate_is_issued_and_verifies(
-    plane: ControlPlane,
-    installed: CertManager,
-    namespace: NamespaceFactory,
-    operator: OperatorFactory,
-    verify: Callable[..., str],
-) -> None:
-    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
-    mark, started = plane.audit_mark(), time.monotonic()
-    api.create(cryostat(here, there))
-    eventually(lambda: len(deployments(api, here)) == 3, SLOW, interval=0.05)
-    seconds = time.monotonic() - started
-    eventually(lambda: by_cert_manager(api, here), SLOW)
-    requests = operator_requests(plane.audit_since(mark))
-    print(f"{seconds:.2f} s, {len(requests)} requests")
-    for each in CERTIFICATES:
-        service = NAME if each == "tls" else f"{NAME}-{each.removesuffix('-tls')}"
-        assert "OK" in verify(secret(api, here, f"{NAME}-{each}"), "sslserver", f"{service}.{here}.svc.cluster.local")
-    assert "keystore.p12" in secret(api, here, f"{NAME}-tls")
-    agent = names.agent_certificate(here, NAME, there)
-    assert secret(api, there, agent) == secret(api, here, agent)
-    assert owners(api, here) == {"Certificate"}
-    eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
-
-
-def test_a_field_of_another_client_does_not_issue_a_certificate_again(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
-) -> None:
-    api, here = plane.api, namespace(plane)
-    operator(plane, ON)
-    api.create(cryostat(here))
-    eventually(lambda: by_cert_manager(api, here), SLOW)
-    live = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)
-    before = secret(api, here, f"{NAME}-database-tls")
-    api.patch(live, {"spec": {"revisionHistoryLimit": 3}})
-    time.sleep(2)
-    after = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)
-    assert after["spec"]["revisionHistoryLimit"] == 3
-    assert secret(api, here, f"{NAME}-database-tls") == before
-    issuer = api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)
-    api.patch(issuer, {"spec": {"selfSigned": None, "ca": {"secretName": "other"}}})
-    eventually(lambda: "selfSigned" in api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)["spec"])
-
-
-def test_certificates_follow_a_new_authority(
-    plane: ControlPlane, issued: tuple[str, str], verify: Callable[..., str]
-) -> None:
-    api, (here, there) = plane.api, issued
-    authority = names.ca_secret(here, NAME)
-    old = secret(api, here, authority)["tls.crt"]
-    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": authority, "namespace": here}})
-
-    def replaced() -> bool:
-        new = secret(api, here, authority)["tls.crt"]
-        agent = names.agent_certificate(here, NAME, there)
-        trusted = [secret(api, here, f"{NAME}-{each}")["ca.crt"] for each in CERTIFICATES]
-        return new != old and {new} == {
-            *trusted,
-            secret(api, there, agent)["ca.crt"],
-            secret(api, there, authority)["tls.crt"],
-        }
-
-    eventually(replaced, SLOW)
-    eventually(lambda: by_cert_manager(api, here), SLOW)
-    assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
-
-
 def test_the_issuer_changes_in_every_direction(
     plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
 ) -> None:
@@ -221,3 +137,71 @@ def test_a_stopped_cert_manager_blocks_only_objects_that_need_certificates(
         eventually(lambda: is_disabled(api, here))
     finally:
         manager.uninstall()
+
+
+def test_every_certificate_is_issued_and_verifies(
+    plane: ControlPlane,
+    installed: CertManager,
+    namespace: NamespaceFactory,
+    operator: OperatorFactory,
+    verify: Callable[..., str],
+) -> None:
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    mark, started = plane.audit_mark(), time.monotonic()
+    api.create(cryostat(here, there))
+    eventually(lambda: len(deployments(api, here)) == 3, SLOW, interval=0.05)
+    seconds = time.monotonic() - started
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    requests = operator_requests(plane.audit_since(mark))
+    print(f"{seconds:.2f} s, {len(requests)} requests")
+    for each in CERTIFICATES:
+        service = NAME if each == "tls" else f"{NAME}-{each.removesuffix('-tls')}"
+        assert "OK" in verify(secret(api, here, f"{NAME}-{each}"), "sslserver", f"{service}.{here}.svc.cluster.local")
+    assert "keystore.p12" in secret(api, here, f"{NAME}-tls")
+    agent = names.agent_certificate(here, NAME, there)
+    assert secret(api, there, agent) == secret(api, here, agent)
+    assert owners(api, here) == {"Certificate"}
+    eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
+
+
+def test_a_field_of_another_client_does_not_issue_a_certificate_again(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    api.create(cryostat(here))
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    live = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)
+    before = secret(api, here, f"{NAME}-database-tls")
+    api.patch(live, {"spec": {"revisionHistoryLimit": 3}})
+    time.sleep(2)
+    after = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)
+    assert after["spec"]["revisionHistoryLimit"] == 3
+    assert secret(api, here, f"{NAME}-database-tls") == before
+    issuer = api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)
+    api.patch(issuer, {"spec": {"selfSigned": None, "ca": {"secretName": "other"}}})
+    eventually(lambda: "selfSigned" in api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)["spec"])
+
+
+def test_certificates_follow_a_new_authority(
+    plane: ControlPlane, issued: tuple[str, str], verify: Callable[..., str]
+) -> None:
+    api, (here, there) = plane.api, issued
+    authority = names.ca_secret(here, NAME)
+    old = secret(api, here, authority)["tls.crt"]
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": authority, "namespace": here}})
+
+    def replaced() -> bool:
+        new = secret(api, here, authority)["tls.crt"]
+        agent = names.agent_certificate(here, NAME, there)
+        trusted = [secret(api, here, f"{NAME}-{each}")["ca.crt"] for each in CERTIFICATES]
+        return new != old and {new} == {
+            *trusted,
+            secret(api, there, agent)["ca.crt"],
+            secret(api, there, authority)["tls.crt"],
+        }
+
+    eventually(replaced, SLOW)
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)

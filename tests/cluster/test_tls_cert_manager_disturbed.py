@@ -33,6 +33,35 @@ from tests.cluster.tls import (
 )
 
 
+def test_it_waits_for_cert_manager_and_continues_when_it_is_installed_and_installed_again(
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    manager = CertManager(plane)
+    try:
+        api.create(cryostat(here, enableCertManager=True))
+        eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable")
+        time.sleep(2)
+        events = [e for e in api.list("v1", "Event", here) if e["reason"] == "CertManagerUnavailable"]
+        assert len(events) == 1
+        assert len(api.list("v1", "Service", here)) == 5
+        assert not deployments(api, here)
+        manager.install()
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+        kept, running = kept_objects(api, here), set(deployments(api, here))
+        manager.uninstall()
+        eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable", SLOW)
+        assert not ready(api, here)
+        assert set(deployments(api, here)) == running
+        manager.install()
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+        assert kept_objects(api, here) == kept
+        assert set(deployments(api, here)) == running
+    finally:
+        manager.uninstall()
+
+
 def test_a_secret_of_another_owner_is_not_overwritten(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
@@ -104,46 +133,6 @@ def test_keystores_follow_a_password_that_is_generated_again(
     eventually(lambda: by_cert_manager(api, here), SLOW)
 
 
-def test_owner_references_of_cert_manager_are_kept(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
-) -> None:
-    """With this option, cert-manager restores its owner references of Secrets, which have another field."""
-    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
-    with CertManager(plane, "--enable-certificate-owner-ref=true"):
-        api.create(cryostat(here, there))
-        eventually(lambda: by_cert_manager(api, here), SLOW)
-        eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
-        secrets = [found for found in api.list("v1", "Secret", here) if "ca.crt" in found["data"]]
-        assert all(len(found["metadata"]["ownerReferences"]) == 1 for found in secrets)
-        before = {found["metadata"]["name"]: found["metadata"]["resourceVersion"] for found in secrets}
-        time.sleep(3)
-        assert {name: api.get("v1", "Secret", name, here)["metadata"]["resourceVersion"] for name in before} == before
-
-
-def test_cert_manager_is_removed_and_installed_again(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
-) -> None:
-    api, here = plane.api, namespace(plane)
-    operator(plane, ON)
-    manager = CertManager(plane)
-    try:
-        manager.install()
-        api.create(cryostat(here, enableCertManager=True))
-        eventually(lambda: by_cert_manager(api, here), SLOW)
-        kept, running = kept_objects(api, here), set(deployments(api, here))
-        manager.uninstall()
-        eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable", SLOW)
-        assert not ready(api, here)
-        assert set(deployments(api, here)) == running
-        manager.install()
-        eventually(lambda: by_cert_manager(api, here), SLOW)
-        assert kept_objects(api, here) == kept
-        assert set(deployments(api, here)) == running
-    finally:
-        manager.uninstall()
-
-
 def test_keys_in_a_removed_target_namespace_are_deleted(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
@@ -156,3 +145,20 @@ def test_keys_in_a_removed_target_namespace_are_deleted(
     eventually(lambda: not api.list("v1", "Secret", there), SLOW)
     eventually(lambda: api.find("v1", "Secret", names.agent_certificate(here, NAME, there), here) is None, SLOW)
     eventually(lambda: by_cert_manager(api, here), SLOW)
+
+
+def test_owner_references_of_cert_manager_are_kept(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    """With this option, cert-manager restores its owner references of Secrets, which have another field."""
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    with installed.restarted("--enable-certificate-owner-ref=true"):
+        api.create(cryostat(here, there))
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+        eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
+        secrets = [found for found in api.list("v1", "Secret", here) if "ca.crt" in found["data"]]
+        assert all(len(found["metadata"]["ownerReferences"]) == 1 for found in secrets)
+        before = {found["metadata"]["name"]: found["metadata"]["resourceVersion"] for found in secrets}
+        time.sleep(3)
+        assert {name: api.get("v1", "Secret", name, here)["metadata"]["resourceVersion"] for name in before} == before
