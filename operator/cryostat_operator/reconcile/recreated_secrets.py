@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from ..kube.client import Client
 from ..kube.errors import NOT_LEADING, ApiError, ApiUnavailable
@@ -47,10 +48,14 @@ class RecreatedSecrets:
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
         return await asyncio.shield(task)
 
-    async def former_values(self, instance_key: InstanceKey, key: Key) -> EncodedData:
-        """Wait until the Secret is not being recreated. Return the values that it had, if it could not be created."""
+    async def wait_for(self, key: Key) -> None:
+        """Wait until a Secret is not being recreated, also by a reconcile that was canceled."""
         if task := self._tasks.get(key):
             await asyncio.wait({task})
+
+    async def former_values(self, instance_key: InstanceKey, key: Key) -> EncodedData:
+        """Wait until the Secret is not being recreated. Return the values that it had, if it could not be created."""
+        await self.wait_for(key)
         return self._values.get(instance_key, {}).get(key, {})
 
     def forget(self, instance_key: InstanceKey, key: Key | None = None) -> None:
@@ -78,11 +83,22 @@ class RecreatedSecrets:
             try:
                 return await self._create(instance_key, key, body)
             except ApiError as error:
-                if error.reason == "AlreadyExists":  # also while a finalizer delays its deletion
+                if error.reason == "AlreadyExists":
+                    await self._forget_if_stored(instance_key, key, uid)
                     raise
                 logger.warning("%s cannot be created again, retrying in %.1f s: %s", key, delay, error.message)
             await asyncio.sleep(delay)
         return await self._create(instance_key, key, body)
+
+    async def _forget_if_stored(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
+        """Forget the values if the Secret was not deleted, or has values of another client.
+
+        While a finalizer delays the deletion of the Secret, the values are still needed.
+        """
+        with suppress(ApiError):
+            live = await self._client.get_or_none(key)
+            if live and (live["metadata"]["uid"] != uid or "deletionTimestamp" not in live["metadata"]):
+                self.forget(instance_key, key)
 
     async def _create(self, instance_key: InstanceKey, key: Key, body: Obj) -> Obj:
         """Create the Secret also without leadership: it overwrites nothing that another replica wrote."""

@@ -130,6 +130,7 @@ class Writer:
             ApiError: among others 409 if the Secret was deleted and created again since it was cached.
         """
         _require_whole(key, desired)
+        await self.recreated_secrets.wait_for(key)
         live = await self._client.get(key)
         if desired["metadata"].get("uid") not in (None, live["metadata"]["uid"]):
             raise ApiError(409, "Conflict", "it was deleted and created again by another client")

@@ -203,3 +203,38 @@ async def test_a_secret_that_is_not_deleted_is_an_error(cluster: Cluster, live: 
         await replace(Writer(cluster.server, cluster.owned), live)
     assert error.value.reason == "AlreadyExists"
     assert cluster.live(SECRET) == live
+
+
+@pytest.mark.parametrize("by_other", [False, True])
+async def test_values_of_a_secret_that_exists_are_not_kept(cluster: Cluster, live: Obj, by_other: bool) -> None:
+    """A user who deletes the Secret later gets new values, not those from before."""
+    writer = Writer(cluster.server, cluster.owned)
+
+    def fail(method: str) -> ApiError | None:
+        if method == "POST" and by_other:
+            cluster.server.hook = None
+            cluster.put(SECRET, cached=False, metadata={"labels": OWNERSHIP_LABELS}, data=encoded(a="other"))
+        return ApiUnavailable(0, "Unavailable", "down") if method == "DELETE" and not by_other else None
+
+    refuse(cluster, fail)
+    with pytest.raises(ApiError) as error:
+        await replace(writer, live)
+    assert error.value.reason == "AlreadyExists"
+    cluster.server.hook = None
+    cluster.server.remove(SECRET)
+    await create(writer, live)
+    assert stored_values(cluster) == {"a": "generated", "b": "new"}
+
+
+async def test_an_update_waits_for_a_recreation(cluster: Cluster, live: Obj, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a short loss of leadership the cache still has the deleted Secret."""
+    writer, posts = Writer(cluster.server, cluster.owned), [ApiError(403, "Forbidden", "exceeded quota")]
+    monkeypatch.setattr(recreated_secrets, "RECREATE_DELAYS", (0.01,))
+    refuse(cluster, lambda method: posts.pop() if posts and method == "POST" else None)
+    write = asyncio.create_task(replace(writer, live))
+    while cluster.server.find(SECRET):
+        await asyncio.sleep(0)
+    write.cancel()
+    with pytest.raises(ApiError, match="deleted and created again"):
+        await replace(writer, live)
+    assert stored_values(cluster) == BOTH
