@@ -23,7 +23,7 @@ from tests.cluster.operator_process import (
     NAMESPACE,
     ROOT,
     SERVICE_ACCOUNT,
-    OperatorProcess,
+    ForkedOperator,
     manifests,
     webhooks_are_called,
 )
@@ -203,7 +203,7 @@ def test_installing_again_removes_no_webhook(webhooks: WebhookPlane) -> None:
 def test_two_replicas_share_one_certificate(webhooks: WebhookPlane, tmp_path: Path) -> None:
     [port] = free_ports(1)
     env: Mapping[str, str] = {"WEBHOOK_URL": webhooks.url}
-    second = OperatorProcess(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
+    second = ForkedOperator(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
     try:
         second.wait_ready()
         assert served_certificate(f"https://127.0.0.1:{port}") == served_certificate(webhooks.url)
@@ -219,7 +219,7 @@ def test_mounted_certificates_take_precedence_and_are_reloaded(webhooks: Webhook
     mount(directory, tmp_path / "first")
     env = {"ENABLE_WEBHOOKS": "true", "WEBHOOK_CERT_DIR": str(directory)}
     right, everything = bundles(webhooks), registered(webhooks)
-    operator = OperatorProcess(webhooks.api, tmp_path / "operator", env, [f"--webhook-port={port}"])
+    operator = ForkedOperator(webhooks.api, tmp_path / "operator", env, [f"--webhook-port={port}"])
     try:
         operator.wait_ready()
         first = served_certificate(url)
@@ -247,7 +247,7 @@ def test_disabled_webhooks_are_not_served(webhooks: WebhookPlane, tmp_path: Path
     [port] = free_ports(1)
     env = {"ENABLE_WEBHOOKS": "false", "WEBHOOK_URL": f"https://127.0.0.1:{port}"}
     right = bundles(webhooks)
-    operator = OperatorProcess(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
+    operator = ForkedOperator(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
     try:
         operator.wait_ready()
         with pytest.raises(OSError, match="refused"):
