@@ -128,11 +128,12 @@ def agents(instance: Instance, plan: Plan) -> Condition | None:
     kind = "AgentsAuthenticated"
     if instance.tls:
         return _unusable_gateway(instance, plan)
-    if instance.settings.service_tls:
-        remedy = "To enable TLS, remove spec.enableCertManager: false"
-    else:
-        remedy = "To enable TLS, remove DISABLE_SERVICE_TLS of the operator, or install cert-manager and set "
-        remedy += "spec.enableCertManager: true"
+    disabling = [] if instance.spec.enable_cert_manager is None else ["spec.enableCertManager: false"]
+    if not instance.settings.service_tls:
+        disabling.append("DISABLE_SERVICE_TLS of the operator")
+    remedy = f"To enable TLS, remove {enumeration(disabling)}"
+    if not instance.settings.service_tls:
+        remedy += ", or install cert-manager and set spec.enableCertManager: true"
     text = message(
         "TLS",
         "is disabled",

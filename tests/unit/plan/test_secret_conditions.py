@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -157,18 +158,25 @@ def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service_tls", "remedy"),
+    ("spec", "service_tls", "remedy"),
     [
-        (True, "To enable TLS, remove spec.enableCertManager: false."),
+        ({"enableCertManager": False}, True, "To enable TLS, remove spec.enableCertManager: false."),
         (
+            {},
             False,
             "To enable TLS, remove DISABLE_SERVICE_TLS of the operator, or install cert-manager and set "
             "spec.enableCertManager: true.",
         ),
+        (
+            {"enableCertManager": False},
+            False,
+            "To enable TLS, remove spec.enableCertManager: false and DISABLE_SERVICE_TLS of the operator, or install "
+            "cert-manager and set spec.enableCertManager: true.",
+        ),
     ],
 )
-def test_agents_without_tls(service_tls: bool, remedy: str) -> None:
-    state = ClusterState(cryostat({"enableCertManager": False}), settings=Settings(service_tls=service_tls))
+def test_agents_without_tls(spec: dict[str, Any], service_tls: bool, remedy: str) -> None:
+    state = ClusterState(cryostat(spec), settings=Settings(service_tls=service_tls))
     found = condition(state.settle(), "AgentsAuthenticated")
     assert summary(found) == ("False", "TLSDisabled")
     assert found["message"].endswith(remedy)
