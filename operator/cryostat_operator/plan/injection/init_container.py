@@ -63,8 +63,8 @@ def check_storage(spec: Obj) -> str:
         return ""
     if limit is not None and limit < quantity(_JAR_SIZE):
         raise NotInjectableError(
-            f"its containers have a limit of {limit:f} bytes of ephemeral storage, and the agent needs {_JAR_SIZE}; "
-            "raise limits.ephemeral-storage"
+            f"the containers of the pod have a limit of {limit:f} bytes of ephemeral storage, and the agent "
+            f"needs {_JAR_SIZE}; raise limits.ephemeral-storage"
         )
     if limit is not None and limit < 2 * quantity(VOLUME_SIZE):
         return f"the agent takes up to {_JAR_SIZE} of the ephemeral storage of the pod, whose limit is {limit:f} bytes"

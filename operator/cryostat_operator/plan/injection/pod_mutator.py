@@ -141,7 +141,7 @@ class PodMutator:
         name = volume["name"]
         found = find_named(self.spec, "volumes", name)
         if found is not None and set(found) != set(volume):
-            raise NotInjectableError(f'it has a volume "{name}" of another kind; rename that volume')
+            raise NotInjectableError(f'the pod has a volume "{name}" of another kind; rename that volume')
         put_named(self.spec, "volumes", volume)
         mounts = self.container.setdefault("volumeMounts", [])
         at_path = [mount for mount in mounts if _normalized(mount["mountPath"]) == path]
@@ -191,7 +191,7 @@ class PodMutator:
     def _add_init_container(self) -> None:
         if find_named(self.spec, "containers", INIT_CONTAINER):
             raise NotInjectableError(
-                f'it has a container "{INIT_CONTAINER}", as the init container of the agent is named; rename it'
+                f'the pod has a container "{INIT_CONTAINER}", as the init container of the agent is named; rename it'
             )
         put_named(self.spec, "initContainers", init_container(self.instance, self.spec, self.container))
 

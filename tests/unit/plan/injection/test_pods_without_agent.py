@@ -21,15 +21,15 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it at another path"
     [
         (
             pod({"resources": {"limits": {"ephemeral-storage": "10Mi"}}}),
-            "its containers have a limit of 10485760 bytes of ephemeral storage, and the agent needs 32Mi; raise "
-            "limits.ephemeral-storage",
+            "the containers of the pod have a limit of 10485760 bytes of ephemeral storage, and the agent needs 32Mi; "
+            "raise limits.ephemeral-storage",
         ),
         (pod(os={"name": "windows"}), "there is no agent for Windows"),
         (pod(nodeSelector={"kubernetes.io/os": "windows"}), "there is no agent for Windows"),
         (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "there is no agent for Windows"),
         (
             pod(volumes=[{"name": "cryostat-agent-init", "hostPath": {"path": "/"}}]),
-            'it has a volume "cryostat-agent-init" of another kind; rename that volume',
+            'the pod has a volume "cryostat-agent-init" of another kind; rename that volume',
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}),
@@ -61,7 +61,7 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it at another path"
         ),
         (
             pod({"name": "cryostat-agent-init"}),
-            'it has a container "cryostat-agent-init", as the init container of the agent is named; rename it',
+            'the pod has a container "cryostat-agent-init", as the init container of the agent is named; rename it',
         ),
         (
             pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}),
