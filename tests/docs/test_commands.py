@@ -78,9 +78,12 @@ class OperatorPods:
         while not self._ended.wait(0.3):
             with suppress(ApiError, LookupError, urllib3.exceptions.HTTPError):
                 found = api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE)
+                generation = found["metadata"]["generation"] if found else 0
+                if generation == self._generation:
+                    continue
                 service = api.find("v1", "Service", SERVICE, NAMESPACE)
                 account = api.find("v1", "ServiceAccount", SERVICE_ACCOUNT, NAMESPACE)
-                self._follow(found["metadata"]["generation"] if found and service and account else 0)
+                self._follow(generation if service and account else 0)
 
     def _follow(self, generation: int) -> None:
         if generation == self._generation:
