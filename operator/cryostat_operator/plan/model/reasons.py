@@ -256,6 +256,6 @@ class Reason(StrEnum):
     AGENT_NOT_ADDED = "AgentNotAdded", ""
     """A pod was admitted without the agent that its labels request."""
     SMART_TRIGGERS_IGNORED = "SmartTriggersIgnored", ""
-    """The smart triggers of a pod are in a format that its agent ignores."""
+    """The agent ignores the smart triggers of a pod: they are in another format, or the agent is too old."""
     LEADER_ELECTION = "LeaderElection", "", _NO_ACTION
     """Another replica of the operator became leader."""

@@ -26,7 +26,10 @@ class HtpasswdValue:
 
 @dataclass(frozen=True)
 class NginxHeaderValue:
-    """A directive of nginx that sets `header` to the value of the key `value_key`. It always follows this value."""
+    """A directive of nginx that sets `header` to the value of the key `value_key`.
+
+    It is generated again, with the present value, each time that the operator writes the content of the Secret.
+    """
 
     header: str
     value_key: str
