@@ -22,9 +22,6 @@ def described(scenario: Scenario, where: str, row: Object, *, event: bool = True
     """
 
     def shown() -> str:
-        found = scenario.api.get(constants.API_VERSION, constants.KIND, "sample", where)
-        conditions = json.dumps(found.get("status"))
-        assert row["reason"] in conditions, conditions  # a process of kubectl takes more time than ten such requests
         text = scenario.plane.kubectl("describe", "cryostat", "-n", where, "sample")
         missing = [words for words in [row["reason"], *row["says"]] if words not in text]
         assert not missing, (missing, text)
