@@ -51,6 +51,7 @@ class Scenario:
         self._kind = kind
         self._directory, self._env = directory, dict(env or {})
         self._namespaces: list[str] = []
+        self._named: set[str] = set()  # those whose names a test chose
         self._undo: list[Callable[[], Any]] = []
         self.operator: OperatorProcess | None = None
 
@@ -153,10 +154,15 @@ class Scenario:
     def namespace(self, prefix: str = "loop", **labels: str) -> str:
         """Create a namespace with a generated name, and return the name."""
         name = f"{prefix}-{next(_numbers)}"
-        self.make_namespace(name, labels)
+        self._create_namespace(name, labels)
         return name
 
     def make_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """Create a namespace with this name. It is deleted after the test; others are emptied."""
+        self._named.add(name)
+        self._create_namespace(name, labels)
+
+    def _create_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
         self._namespaces.append(name)
         # Before this, pods are refused and retried after increasing delays.
@@ -340,8 +346,12 @@ class Scenario:
         for cr in self._left(wanted):
             self.api.patch(cr, {"metadata": {"finalizers": None}})
         for each in self._namespaces:
-            empty_namespace(self.api, each)
+            if each in self._named:
+                self.remove_namespace(each)  # another test may create one of this name
+            else:
+                empty_namespace(self.api, each)
         self._namespaces.clear()
+        self._named.clear()
 
     def _left(self, wanted: set[str]) -> list[Object]:
         return [cr for cr in self.api.list(constants.API_VERSION, constants.KIND) if namespace(cr) in wanted]
