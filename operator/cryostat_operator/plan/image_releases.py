@@ -60,6 +60,11 @@ def release_of(reference: str) -> Release | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def release_text(release: Release) -> str:
+    """Return a release as in the tag of an image."""
+    return f"{release[0]}.{release[1]}"
+
+
 def ineffective_fields(instance: Instance) -> tuple[Problem, ...]:
     """Return a notice for each field of the spec that the deployed release of the application does not read."""
     release = release_of(instance.image("core").reference)
@@ -79,8 +84,9 @@ def too_new_agent(instance: Instance) -> str:
         return ""
     variables = " and ".join(IMAGES[name][0] for name in ("agent-init", "core"))
     return (
-        f"agent {_text(agent)} does not work with Cryostat {_text(application)}, because it needs {_text(needed)} or "
-        f"later; an administrator must set {variables} of the operator to releases that belong together"
+        f"agent {release_text(agent)} does not work with Cryostat {release_text(application)}, because it needs "
+        f"{release_text(needed)} or later; an administrator must set {variables} of the operator to "
+        "releases that belong together"
     )
 
 
@@ -99,10 +105,8 @@ def _is_set(spec: object, path: str) -> bool:
 
 def _problem(field: FieldReleases, release: Release) -> Problem:
     until = field.until
-    reads = f"{_text(field.since)} and later" if until is None else f"{_text(until)} and earlier"
-    message = f"spec.{field.path} has no effect in Cryostat {_text(release)}; only {reads} read it. Remove the field."
+    reads = f"{release_text(field.since)} and later" if until is None else f"{release_text(until)} and earlier"
+    message = (
+        f"spec.{field.path} has no effect in Cryostat {release_text(release)}; only {reads} read it. Remove the field."
+    )
     return Problem("core", Reason.IGNORED_BY_RELEASE, message)
-
-
-def _text(release: Release) -> str:
-    return f"{release[0]}.{release[1]}"

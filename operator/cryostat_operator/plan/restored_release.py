@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from ..api import constants
 from ..settings import Settings
+from .image_releases import release_text
 from .model.kinds import Obj
-from .upgrades import Versions, parse_record, release_text, versions
+from .upgrades import Versions, parse_record, versions
 
 
 def restore_refusal(saved: Versions, running: Versions) -> str:

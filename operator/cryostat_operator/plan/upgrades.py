@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..api import constants
 from . import claims
-from .image_releases import Release, release_of
+from .image_releases import Release, release_of, release_text
 from .instance import Instance
 from .model.condition import Condition, failed
 from .model.desired_state import Blocked, ComponentPlan, Plan
@@ -91,11 +91,6 @@ def postgresql_version(reference: str) -> int | None:
     if release is None or not name.startswith("cryostat-db"):
         return None
     return next((major for first, last, major in POSTGRESQL if first <= release <= last), None)
-
-
-def release_text(release: Release) -> str:
-    """Return a release as in the tag of an image."""
-    return f"{release[0]}.{release[1]}"
 
 
 def refusal(instance: Instance) -> Problem | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..image_releases import Release, release_of
+from ..image_releases import Release, release_of, release_text
 
 FILES_SINCE: Release = (0, 6)
 JSON_SINCE: Release = (0, 8)
@@ -36,14 +36,14 @@ def ignored_triggers(namespace: str, config_maps: Mapping[str, Mapping[str, str]
         return []
     if release < FILES_SINCE:
         return [
-            f"agent {_text(release)} ignores smart triggers of ConfigMap {namespace}/{name}; only agents "
-            f"{_text(FILES_SINCE)} and later read them"
+            f"agent {release_text(release)} ignores smart triggers of ConfigMap {namespace}/{name}; only agents "
+            f"{release_text(FILES_SINCE)} and later read them"
             for name in config_maps
         ]
     json = release >= JSON_SINCE
     others = "before 0.8" if json else "0.8 and later"
     return [
-        f"agent {_text(release)} ignores smart triggers of ConfigMap {namespace}/{name}, "
+        f"agent {release_text(release)} ignores smart triggers of ConfigMap {namespace}/{name}, "
         f"because they are in the format of agents {others}; write {_FORMAT[json]}"
         for name, content in config_maps.items()
         if any(_is_json(text) is (not json) for text in content.values())
@@ -55,7 +55,3 @@ def _is_json(text: str) -> bool | None:
     if _JSON.match(text):
         return True
     return False if _EARLIER.match(text) else None
-
-
-def _text(release: Release) -> str:
-    return f"{release[0]}.{release[1]}"
