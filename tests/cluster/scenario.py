@@ -345,13 +345,17 @@ class Scenario:
             eventually(lambda: not self._left(wanted), 20.0)
         for cr in self._left(wanted):
             self.api.patch(cr, {"metadata": {"finalizers": None}})
-        for each in self._namespaces:
-            if each in self._named:
-                self.remove_namespace(each)  # another test may create one of this name
-            else:
-                empty_namespace(self.api, each)
+        for each in self._named:  # all at the same time, because each deletion takes seconds
+            self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": each}})
+        for each in set(self._namespaces) - self._named:
+            empty_namespace(self.api, each)
+        # Another test may create one of the same name.
+        eventually(lambda: not self._named & self._existing_namespaces(), 180.0, f"{self._named} are deleted")
         self._namespaces.clear()
         self._named.clear()
+
+    def _existing_namespaces(self) -> set[str]:
+        return {name(each) for each in self.api.list("v1", "Namespace")} if self._named else set()
 
     def _left(self, wanted: set[str]) -> list[Object]:
         return [cr for cr in self.api.list(constants.API_VERSION, constants.KIND) if namespace(cr) in wanted]
