@@ -16,7 +16,7 @@ from tests.cluster.memory import limit, peak
 from tests.cluster.operator_process import OperatorProcess
 from tests.cluster.scenario import Scenario
 
-_COUNT = 120
+_COUNT = 140  # with 112 ConfigMaps: more than one page of a list
 _BYTES = 1_000_000
 
 
@@ -61,7 +61,7 @@ def test_large_objects_with_the_ownership_labels_fit_into_the_shipped_limit(scen
     operator = scenario.start()
     started = peak(operator)
     cryostat = scenario.cryostat(other)
-    flood(scenario, other, "x", "x-", 30)  # the operator gets these from its watches, for an existing Cryostat
+    flood(scenario, other, "x", "x-", 40)  # the operator gets these from its watches, for an existing Cryostat
     scenario.wait_until_ready(cryostat)
     scenario.wait_until_idle()
     assert peak(operator) < limit() * 0.75, f"{started:.0f} MiB after the start"
