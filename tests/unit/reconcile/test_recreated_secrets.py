@@ -155,8 +155,8 @@ async def test_the_values_are_forgotten_with_the_instance(cluster: Cluster, live
     assert stored_values(cluster) == {"a": "generated", "b": "new"}
 
 
-async def test_a_creation_waits_for_a_recreation(cluster: Cluster, live: Obj, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a short loss of leadership the Secret is missing, and must not get other values."""
+async def interrupted(cluster: Cluster, live: Obj, monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """A writer whose recreation of the Secret was canceled after the deletion, and creates it at the second attempt."""
     writer, posts = Writer(cluster.server, cluster.owned), [ApiError(403, "Forbidden", "exceeded quota")]
     monkeypatch.setattr(recreated_secrets, "RECREATE_DELAYS", (0.01,))
     refuse(cluster, lambda method: posts.pop() if posts and method == "POST" else None)
@@ -164,6 +164,12 @@ async def test_a_creation_waits_for_a_recreation(cluster: Cluster, live: Obj, mo
     while cluster.server.find(SECRET):
         await asyncio.sleep(0)
     write.cancel()
+    return writer
+
+
+async def test_a_creation_waits_for_a_recreation(cluster: Cluster, live: Obj, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a short loss of leadership the Secret is missing, and must not get other values."""
+    writer = await interrupted(cluster, live, monkeypatch)
     outcome = await create(writer, live)
     assert outcome.problem
     assert outcome.problem.message == f"{SECRET} was created meanwhile"
@@ -228,13 +234,7 @@ async def test_values_of_a_secret_that_exists_are_not_kept(cluster: Cluster, liv
 
 async def test_an_update_waits_for_a_recreation(cluster: Cluster, live: Obj, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a short loss of leadership the cache still has the deleted Secret."""
-    writer, posts = Writer(cluster.server, cluster.owned), [ApiError(403, "Forbidden", "exceeded quota")]
-    monkeypatch.setattr(recreated_secrets, "RECREATE_DELAYS", (0.01,))
-    refuse(cluster, lambda method: posts.pop() if posts and method == "POST" else None)
-    write = asyncio.create_task(replace(writer, live))
-    while cluster.server.find(SECRET):
-        await asyncio.sleep(0)
-    write.cancel()
+    writer = await interrupted(cluster, live, monkeypatch)
     with pytest.raises(ApiError, match="deleted and created again"):
         await replace(writer, live)
     assert stored_values(cluster) == BOTH
