@@ -123,7 +123,7 @@ LARGE: dict[str, Any] = {
     "certificates": {"trustedCertSecrets": [{"secretName": f"x{number}"} for number in range(30_000)]},
     "access-modes": {"storageOptions": {"pvc": {"spec": {"accessModes": ["x"] * 90_000}}}},
     "labels": {"operandMetadata": {"podMetadata": {"labels": {f"x{number}": "y" for number in range(20_000)}}}},
-    **{f"text{number}": {"loggingOptions": {"coreLogLevel": "x" * 1_400_000}} for number in range(10)},
+    **{f"text{number}": {"loggingOptions": {"coreLogLevel": "x" * 1_400_000}} for number in range(5)},
 }
 
 

@@ -144,7 +144,7 @@ def test_changes_of_another_cryostats_secret_are_noticed(scenario: Scenario) -> 
 
 
 def test_secrets_that_no_cryostat_names_are_not_cached(scenario: Scenario) -> None:
-    """80 MB of Secrets are created while the operator runs, and exist when it starts."""
+    """50 MB of Secrets are created while the operator runs, and exist when it starts."""
     where = scenario.namespace()
     scenario.start()
 
@@ -155,7 +155,7 @@ def test_secrets_that_no_cryostat_names_are_not_cached(scenario: Scenario) -> No
 
     before = resident()
     content = base64.b64encode(secrets.token_bytes(700_000)).decode()
-    for number in range(80):
+    for number in range(54):
         scenario.make("Secret", where, f"big-{number}", data={"key": content})
     cr = scenario.wait_until_ready(scenario.cryostat(where))
     assert resident() < before + 30

@@ -124,7 +124,9 @@ def namespace(name: str) -> Object:
 
 def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> None:
     profile, scenario = platform
-    objects = [*samples(scenario), *(each for case in CASES for each in captured(case, profile))]
+    objects = samples(scenario)
+    if profile == "openshift":  # with Routes and a login by OAuth; all other objects are the same
+        objects += [each for case in CASES for each in captured(case, profile)]
     for each in {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}:
         scenario.make_namespace(each)
     crs = [each for each in objects if each["kind"] == constants.KIND]

@@ -52,7 +52,7 @@ def instances(webhooks: WebhookPlane) -> Iterator[list[dict[str, str]]]:
     api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}})
 
 
-@settings(max_examples=250, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
 @given(pods(), st.integers(0, 2))
 def test_no_pod_becomes_invalid(
     webhooks: WebhookPlane, instances: list[dict[str, str]], random: Object, which: int
