@@ -81,14 +81,24 @@ class RecreatedSecrets:
         self._values.setdefault(instance_key, {})[key] = body["data"]
         for delay in RECREATE_DELAYS:
             try:
-                return await self._create(instance_key, key, body)
+                return await self._create(instance_key, key, body, uid)
             except ApiError as error:
                 if error.reason == "AlreadyExists":
-                    await self._forget_if_stored(instance_key, key, uid)
                     raise
                 logger.warning("%s cannot be created again, retrying in %.1f s: %s", key, delay, error.message)
             await asyncio.sleep(delay)
-        return await self._create(instance_key, key, body)
+        return await self._create(instance_key, key, body, uid)
+
+    async def _create(self, instance_key: InstanceKey, key: Key, body: Obj, uid: str) -> Obj:
+        """Create the Secret also without leadership: it overwrites nothing that another replica wrote."""
+        try:
+            created = await self._client.create(body, must_lead=False)
+        except ApiError as error:
+            if error.reason == "AlreadyExists":
+                await self._forget_if_stored(instance_key, key, uid)
+            raise
+        self.forget(instance_key, key)
+        return created
 
     async def _forget_if_stored(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
         """Forget the values if the Secret was not deleted, or has values of another client.
@@ -99,9 +109,3 @@ class RecreatedSecrets:
             live = await self._client.get_or_none(key)
             if live and (live["metadata"]["uid"] != uid or "deletionTimestamp" not in live["metadata"]):
                 self.forget(instance_key, key)
-
-    async def _create(self, instance_key: InstanceKey, key: Key, body: Obj) -> Obj:
-        """Create the Secret also without leadership: it overwrites nothing that another replica wrote."""
-        created = await self._client.create(body, must_lead=False)
-        self.forget(instance_key, key)
-        return created

@@ -212,8 +212,12 @@ async def test_a_secret_that_is_not_deleted_is_an_error(cluster: Cluster, live: 
 
 
 @pytest.mark.parametrize("by_other", [False, True])
-async def test_values_of_a_secret_that_exists_are_not_kept(cluster: Cluster, live: Obj, by_other: bool) -> None:
+@pytest.mark.parametrize("delays", [(0.01,), ()], ids=["first-attempt", "last-attempt"])
+async def test_values_of_a_secret_that_exists_are_not_kept(
+    cluster: Cluster, live: Obj, by_other: bool, delays: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A user who deletes the Secret later gets new values, not those from before."""
+    monkeypatch.setattr(recreated_secrets, "RECREATE_DELAYS", delays)
     writer = Writer(cluster.server, cluster.owned)
 
     def fail(method: str) -> ApiError | None:
