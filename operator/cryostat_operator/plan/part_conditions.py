@@ -47,8 +47,8 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
 
 def is_shown_by_volumes(instance: Instance, problem: Problem) -> bool:
     """Return whether `VolumesReady` shows a problem: that of a refused write of a claim in use."""
-    used = (Key("PersistentVolumeClaim", instance.namespace, name) for name in claims.names_in_use(instance))
-    return problem.dedup_key in {str(key) for key in used}
+    names = claims.names_in_use(instance)
+    return problem.dedup_key in {str(Key("PersistentVolumeClaim", instance.namespace, name)) for name in names}
 
 
 def exposed(instance: Instance) -> Condition | None:
