@@ -35,6 +35,14 @@ def installed(plane: ControlPlane) -> Iterator[CertManager]:
 
 
 @pytest.fixture
+def manager(plane: ControlPlane) -> Iterator[CertManager]:
+    """A cert-manager that the test installs itself. It is removed after the test."""
+    manager = CertManager(plane)
+    yield manager
+    manager.uninstall()
+
+
+@pytest.fixture
 def issued(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.cert_manager_plane import installed as installed
 from tests.cluster.cert_manager_plane import issued as issued
+from tests.cluster.cert_manager_plane import manager as manager
 from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -54,7 +55,11 @@ def owners(api: Api, namespace: str) -> set[str]:
 
 
 def test_the_issuer_changes_in_every_direction(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
+    plane: ControlPlane,
+    namespace: NamespaceFactory,
+    operator: OperatorFactory,
+    verify: Callable[..., str],
+    manager: CertManager,
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
     operator(plane, ON)
@@ -78,65 +83,57 @@ def test_the_issuer_changes_in_every_direction(
     eventually(lambda: by_operator(api, here), SLOW)
     kept = kept_objects(api, here)
     first = reaches(by_operator)
-    manager = CertManager(plane)
-    try:
-        manager.install()
-        second = reaches(by_cert_manager)  # built-in → cert-manager
-        assert second["ca.crt"] != first["ca.crt"]
-        eventually(lambda: owners(api, here) == {"Certificate"})
-        ask(False)
-        reaches(is_disabled)  # cert-manager → off
-        ask(True)
-        reaches(by_cert_manager)  # off → cert-manager
-        ask(None)
-        manager.uninstall()
-        third = reaches(by_operator)  # cert-manager → built-in
-        assert third["ca.crt"] != second["ca.crt"]
-        eventually(lambda: owners(api, here) == {"Cryostat"})
-        ask(False)
-        reaches(is_disabled)  # built-in → off
-        ask(None)
-        reaches(by_operator)  # off → built-in
-        ask(True)
-        eventually(lambda: tls_condition(api, here)["reason"] == "CertManagerUnavailable")
-        ask(None)
-        reaches(by_operator)  # changed back before it was complete
-        manager.install()
-        reaches(by_cert_manager)
-        api.delete(live)
-        eventually(lambda: not issuer_objects(api, here, there), SLOW)
-    finally:
-        manager.uninstall()
+    manager.install()
+    second = reaches(by_cert_manager)  # built-in → cert-manager
+    assert second["ca.crt"] != first["ca.crt"]
+    eventually(lambda: owners(api, here) == {"Certificate"})
+    ask(False)
+    reaches(is_disabled)  # cert-manager → off
+    ask(True)
+    reaches(by_cert_manager)  # off → cert-manager
+    ask(None)
+    manager.uninstall()
+    third = reaches(by_operator)  # cert-manager → built-in
+    assert third["ca.crt"] != second["ca.crt"]
+    eventually(lambda: owners(api, here) == {"Cryostat"})
+    ask(False)
+    reaches(is_disabled)  # built-in → off
+    ask(None)
+    reaches(by_operator)  # off → built-in
+    ask(True)
+    eventually(lambda: tls_condition(api, here)["reason"] == "CertManagerUnavailable")
+    ask(None)
+    reaches(by_operator)  # changed back before it was complete
+    manager.install()
+    reaches(by_cert_manager)
+    api.delete(live)
+    eventually(lambda: not issuer_objects(api, here, there), SLOW)
 
 
 def test_a_stopped_cert_manager_blocks_only_objects_that_need_certificates(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, manager: CertManager
 ) -> None:
     api, here = plane.api, namespace(plane)
     operator(plane, ON)
-    manager = CertManager(plane)
-    try:
-        manager.define()
-        live: Object = api.create(cryostat(here))
-        eventually(lambda: tls_condition(api, here).get("reason") == "WaitingForCertificate")
-        eventually(lambda: len(api.list("v1", "Service", here)) == 5)
-        assert not [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"]
+    manager.define()
+    live: Object = api.create(cryostat(here))
+    eventually(lambda: tls_condition(api, here).get("reason") == "WaitingForCertificate")
+    eventually(lambda: len(api.list("v1", "Service", here)) == 5)
+    assert not [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"]
 
-        def says(reason: str, words: str) -> bool:
-            found = condition(api.get(constants.API_VERSION, constants.KIND, NAME, here), "Ready")
-            assert (found["status"], found["reason"]) == ("False", reason), found
-            assert words in found["message"], found
-            return True
+    def says(reason: str, words: str) -> bool:
+        found = condition(api.get(constants.API_VERSION, constants.KIND, NAME, here), "Ready")
+        assert (found["status"], found["reason"]) == ("False", reason), found
+        assert words in found["message"], found
+        return True
 
-        eventually(lambda: says("WaitingForCertificate", f"Certificate {here}/{NAME}-"), what="a Certificate is named")
-        words = f"Certificate {here}/{NAME}-ca is not ready: cert-manager has not reported its status"
-        eventually(lambda: says("CertificateNotIssued", words), 2 * SLOW, "the wait becomes a problem after a minute")
-        [event] = eventually(lambda: [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"])
-        assert (event["reason"], event["count"]) == ("CertificateNotIssued", 1)
-        api.patch(live, {"spec": {"enableCertManager": False}})
-        eventually(lambda: is_disabled(api, here))
-    finally:
-        manager.uninstall()
+    eventually(lambda: says("WaitingForCertificate", f"Certificate {here}/{NAME}-"), what="a Certificate is named")
+    words = f"Certificate {here}/{NAME}-ca is not ready: cert-manager has not reported its status"
+    eventually(lambda: says("CertificateNotIssued", words), 2 * SLOW, "the wait becomes a problem after a minute")
+    [event] = eventually(lambda: [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"])
+    assert (event["reason"], event["count"]) == ("CertificateNotIssued", 1)
+    api.patch(live, {"spec": {"enableCertManager": False}})
+    eventually(lambda: is_disabled(api, here))
 
 
 def test_every_certificate_is_issued_and_verifies(

@@ -13,6 +13,7 @@ from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.cert_manager_plane import installed as installed
 from tests.cluster.cert_manager_plane import issued as issued
+from tests.cluster.cert_manager_plane import manager as manager
 from tests.cluster.cert_manager_plane import plane as plane
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -34,32 +35,28 @@ from tests.cluster.tls import (
 
 
 def test_it_waits_for_cert_manager_and_continues_when_it_is_installed_and_installed_again(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, manager: CertManager
 ) -> None:
     api, here = plane.api, namespace(plane)
     operator(plane, ON)
-    manager = CertManager(plane)
-    try:
-        api.create(cryostat(here, enableCertManager=True))
-        eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable")
-        time.sleep(2)
-        events = [e for e in api.list("v1", "Event", here) if e["reason"] == "CertManagerUnavailable"]
-        assert len(events) == 1
-        assert len(api.list("v1", "Service", here)) == 5
-        assert not deployments(api, here)
-        manager.install()
-        eventually(lambda: by_cert_manager(api, here), SLOW)
-        kept, running = kept_objects(api, here), set(deployments(api, here))
-        manager.uninstall()
-        eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable", SLOW)
-        assert not ready(api, here)
-        assert set(deployments(api, here)) == running
-        manager.install()
-        eventually(lambda: by_cert_manager(api, here), SLOW)
-        assert kept_objects(api, here) == kept
-        assert set(deployments(api, here)) == running
-    finally:
-        manager.uninstall()
+    api.create(cryostat(here, enableCertManager=True))
+    eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable")
+    time.sleep(2)
+    events = [e for e in api.list("v1", "Event", here) if e["reason"] == "CertManagerUnavailable"]
+    assert len(events) == 1
+    assert len(api.list("v1", "Service", here)) == 5
+    assert not deployments(api, here)
+    manager.install()
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    kept, running = kept_objects(api, here), set(deployments(api, here))
+    manager.uninstall()
+    eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable", SLOW)
+    assert not ready(api, here)
+    assert set(deployments(api, here)) == running
+    manager.install()
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    assert kept_objects(api, here) == kept
+    assert set(deployments(api, here)) == running
 
 
 def test_a_secret_of_another_owner_is_not_overwritten(
