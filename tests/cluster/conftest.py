@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import subprocess
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cryostat_operator.api import constants
 from tests.cluster import binaries, openshift
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.namespaces import empty_namespace
+from tests.cluster.namespaces import create_namespace, empty_namespace
 from tests.cluster.operator_process import CRD, ForkedOperator, OperatorProcess, install, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
@@ -117,15 +117,8 @@ def namespace() -> Iterator[NamespaceFactory]:
         plane.recycle_volumes()
         number = next(_numbers)
         name = f"{prefix}-{number}"
-        obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
-        plane.api.create(obj)
+        create_namespace(plane.api, name, labels, number)
         made.append((plane, name))
-        eventually(
-            lambda: plane.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its ServiceAccount"
-        )
-        with suppress(LookupError):
-            plane.api.path("route.openshift.io/v1", "Route")
-            openshift.annotate_namespace(plane.api, name, number)
         return name
 
     yield make

@@ -1,12 +1,14 @@
-"""Removes what a test leaves in a namespace of a shared cluster."""
+"""Creates namespaces, and removes what a test leaves in one of a shared cluster."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model.kinds import KINDS
-from tests.cluster.api import Api, ApiError
+from tests.cluster import openshift
+from tests.cluster.api import Api, ApiError, eventually
 
 _KINDS = [
     (constants.API_VERSION, constants.KIND),
@@ -15,6 +17,22 @@ _KINDS = [
 ]
 
 _OTHERS = "metadata.name!=default,metadata.name!=kube-root-ca.crt"  # controllers would create these again
+
+
+def create_namespace(api: Api, name: str, labels: Mapping[str, str] | None = None, block: int = 0) -> None:
+    """Create a namespace, and wait for its ServiceAccount: without it, pods are refused and retried ever more rarely.
+
+    Args:
+        block: the number of its range of user ids, if the cluster is OpenShift.
+
+    Raises:
+        TimeoutError: it has no ServiceAccount.
+    """
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}})
+    eventually(lambda: api.find("v1", "ServiceAccount", "default", name), 90.0, f"namespace {name} has its account")
+    with suppress(LookupError):
+        api.path("route.openshift.io/v1", "Route")
+        openshift.annotate_namespace(api, name, block)
 
 
 def empty_namespace(api: Api, name: str) -> None:

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS
-from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.namespaces import empty_namespace
+from tests.cluster.namespaces import create_namespace, empty_namespace
 from tests.cluster.operator_process import ForkedOperator, OperatorProcess, operator_requests
 
 _numbers = itertools.count(1)
@@ -50,8 +49,8 @@ class Scenario:
         self.plane = plane
         self._kind = kind
         self._directory, self._env = directory, dict(env or {})
-        self._namespaces: list[str] = []
-        self._named: set[str] = set()  # those whose names a test chose
+        self._namespaces: list[str] = []  # with generated names
+        self._named: set[str] = set()  # with names that a test chose
         self._undo: list[Callable[[], Any]] = []
         self.operator: OperatorProcess | None = None
 
@@ -154,24 +153,14 @@ class Scenario:
     def namespace(self, prefix: str = "loop", **labels: str) -> str:
         """Create a namespace with a generated name, and return the name."""
         name = f"{prefix}-{next(_numbers)}"
-        self._create_namespace(name, labels)
+        create_namespace(self.api, name, labels)
+        self._namespaces.append(name)
         return name
 
     def make_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         """Create a namespace with this name. It is deleted after the test; others are emptied."""
+        create_namespace(self.api, name, labels)
         self._named.add(name)
-        self._create_namespace(name, labels)
-
-    def _create_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
-        self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
-        self._namespaces.append(name)
-        # Before this, pods are refused and retried after increasing delays.
-        eventually(
-            lambda: self.api.find("v1", "ServiceAccount", "default", name), 90.0, f"namespace {name} has its account"
-        )
-        with suppress(LookupError):
-            self.api.path("route.openshift.io/v1", "Route")
-            openshift.annotate_namespace(self.api, name)
 
     def remove_namespace(self, name: str) -> None:
         """Delete it and wait until it is gone."""
@@ -337,7 +326,7 @@ class Scenario:
                 action()
         self._undo.clear()
         self.start()
-        wanted = set(self._namespaces)
+        wanted = {*self._namespaces, *self._named}
         for cr in self.api.list(constants.API_VERSION, constants.KIND):
             if namespace(cr) in wanted:
                 self.api.delete(cr)
@@ -347,7 +336,7 @@ class Scenario:
             self.api.patch(cr, {"metadata": {"finalizers": None}})
         for each in self._named:  # all at the same time, because each deletion takes seconds
             self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": each}})
-        for each in set(self._namespaces) - self._named:
+        for each in self._namespaces:
             empty_namespace(self.api, each)
         # Another test may create one of the same name.
         eventually(lambda: not self._named & self._existing_namespaces(), 180.0, f"{self._named} are deleted")

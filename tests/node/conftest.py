@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster import binaries
+from tests.cluster.namespaces import create_namespace
 from tests.node import instance as instances
 from tests.node import requirements
 from tests.node.images import operand_archives
-from tests.node.installation import apply_operator, create_namespace
+from tests.node.installation import apply_operator
 from tests.node.instance import Running
 from tests.node.node import PROGRAMS, Node
 from tests.node.operator_image import operator_archive

@@ -18,6 +18,7 @@ from tests.cluster.api import Object, eventually
 from tests.cluster.demo import INSTANCE_NAMESPACE, Cluster, DemoError, console, follow, run
 from tests.cluster.demo import Show as Shown
 from tests.cluster.instance_tree import Instance
+from tests.cluster.namespaces import create_namespace
 from tests.cluster.processes import ProcessDiedError
 from tests.cluster.progress import Step
 from tests.node import images, installation, requirements
@@ -54,7 +55,7 @@ def _demonstrate(stack: ExitStack, port: int, timeout: float, once: bool) -> Non
         raise DemoError(str(error)) from error
     cryostat = installation.sample(INSTANCE_NAMESPACE, APPLICATION_NAMESPACE)
     for namespace in (INSTANCE_NAMESPACE, APPLICATION_NAMESPACE):
-        installation.create_namespace(node.api, namespace)
+        create_namespace(node.api, namespace)
     node.api.create(cryostat)
     console.print(f"Applied {cryostat['metadata']['name']} in namespace {INSTANCE_NAMESPACE}, with small requests:\n")
     cluster = Cluster(node.api, node.programs["kubectl"], node.kubeconfig)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import urllib3
@@ -76,12 +76,6 @@ def java_application(name: str, namespace: str, cryostat: Object) -> Object:
             },
         },
     }
-
-
-def create_namespace(api: Api, name: str, labels: Mapping[str, str] | None = None) -> None:
-    """Create a namespace, and wait until pods can be created in it. Raises TimeoutError."""
-    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}})
-    eventually(lambda: api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
 
 
 def login(api: Api, cryostat: Object) -> tuple[str, str]:

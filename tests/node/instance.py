@@ -15,9 +15,10 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
+from tests.cluster.namespaces import create_namespace
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE
 from tests.node.images import operand_archives
-from tests.node.installation import create_namespace, login, sample
+from tests.node.installation import login, sample
 from tests.node.node import Node
 from tests.node.shell import Shell
 
