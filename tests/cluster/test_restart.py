@@ -1,8 +1,11 @@
-"""A restarted operator finds all objects in sync and writes nothing."""
+"""A restarted operator finds all objects in sync and writes nothing.
+
+The Cryostats are the samples. test_adoption.py also restarts an operator, with captured cases that have every captured
+field. tests/conformance/test_hash_seeds.py compares the plans of several processes for all captured cases.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,19 +20,13 @@ from tests.cluster.operator_process import ROOT, OperatorProcess
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario, name
 from tests.cluster.settled import settled
-from tests.conformance.captures import documents
 from tests.unit.cluster_state import ClusterState
 
-CASES = (
-    "files",
-    "services",
-    "operand-metadata",
-    "security-scheduling",
-    "network-policies",
-    "multi-namespace",
-    "reports",
-)
-NODE_LABELS = {"node": "good", "disk": "ssd", "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
+SAMPLES = {
+    "openshift": [path.stem for path in sorted((ROOT / "manifests/samples").glob("*.yaml"))],
+    "kubernetes": ["cryostat-sample", "everything"],  # the smallest and the largest
+}
+NODE_LABELS = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
 TLS = {"DISABLE_SERVICE_TLS": "false"}
 
 pytestmark = pytest.mark.planes("control_plane", "openshift_plane")  # `platform` selects one of them
@@ -58,17 +55,17 @@ def running(plane: ControlPlane, directories: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(params=["kubernetes", "openshift"])
 def platform(request: pytest.FixtureRequest) -> tuple[str, Scenario]:
-    """The platform's name in the captured cases, and its cluster."""
+    """The platform's name and its cluster."""
     found: Scenario = request.getfixturevalue(f"on_{request.param}")
     return request.param, found
 
 
-def samples(scenario: Scenario) -> list[Object]:
-    """Apply every sample in its own namespace, with all objects that it names."""
+def samples(scenario: Scenario, platform: str) -> list[Object]:
+    """The samples, each in its own namespace, with all objects that they name."""
     found = []
-    for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")):
+    for sample_name in SAMPLES[platform]:
         where = scenario.namespace()
-        for sample in yaml.safe_load_all(path.read_text()):
+        for sample in yaml.safe_load_all((ROOT / f"manifests/samples/{sample_name}.yaml").read_text()):
             metadata = {**sample["metadata"], "namespace": where}
             found += [*named_by({**sample, "metadata": metadata}), {**sample, "metadata": metadata}]
     return found
@@ -86,13 +83,6 @@ def named_by(sample: Object) -> list[Object]:
             content = dict.fromkeys(reference.keys or {"a"}, "content")
             found.append({"apiVersion": "v1", "kind": reference.kind, "metadata": metadata, field: content})
     return found
-
-
-def captured(case: str, profile: str) -> list[Object]:
-    """Apply the objects of a captured case in new namespaces."""
-    text = json.dumps(documents(case, profile))
-    moved: list[Object] = json.loads(text.replace('"c-', '"restarted-c-'))
-    return moved
 
 
 def classes_of(crs: list[Object]) -> list[str]:
@@ -123,10 +113,8 @@ def namespace(name: str) -> Object:
 
 
 def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> None:
-    profile, scenario = platform
-    objects = samples(scenario)
-    if profile == "openshift":  # with Routes and a login by OAuth; all other objects are the same
-        objects += [each for case in CASES for each in captured(case, profile)]
+    platform_name, scenario = platform
+    objects = samples(scenario, platform_name)
     for each in {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}:
         scenario.make_namespace(each)
     crs = [each for each in objects if each["kind"] == constants.KIND]
