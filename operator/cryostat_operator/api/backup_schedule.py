@@ -128,7 +128,7 @@ def _schedule_problem(text: str) -> str:
     for field, (name, smallest, largest, known) in zip(fields, _FIELDS, strict=True):
         for part in field.split(","):
             if not _is_part(part, smallest, largest, known):
-                return f'"{part[:_SHOWN]}" is no {name}, which is {smallest} to {largest}'
+                return f'"{part[:_SHOWN]}" is not a valid {name}; use values from {smallest} to {largest}'
     return ""
 
 

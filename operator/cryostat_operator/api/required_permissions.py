@@ -67,7 +67,7 @@ def _access(new: Obj, old: Obj | None, openshift: bool) -> list[Permission]:
     if old is None:
         return list(required)
     if changed := _changed_access(new, old):
-        return [replace(each, cause=f"a change of {changed} with {each.cause}") for each in required]
+        return [replace(each, cause=f"a change of {changed} in a Cryostat with {each.cause}") for each in required]
     before = set(_all(old, openshift))
     return [permission for permission in required if permission not in before]
 

@@ -87,7 +87,7 @@ async def log_in(context: str | None = None) -> Login:
             return _service_account()
         return await _from_kubeconfig(config, context)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
-        raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
+        raise LoginError(kubeconfig.unusable(error)) from None
 
 
 async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login:

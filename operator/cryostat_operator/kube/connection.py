@@ -105,7 +105,7 @@ async def connect() -> Connection:
         if info is not None and info.server:
             proxy_for(info.server, info.proxy_url, os.environ)  # raises if it cannot be used
     except (OSError, AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError, kopf.LoginError) as error:
-        raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
+        raise LoginError(kubeconfig.unusable(error)) from None
     if info is None or not info.server:
         raise LoginError(kubeconfig.no_cluster())
     return Connection(info)

@@ -25,9 +25,16 @@ def no_cluster() -> str:
     """Return why neither a kubeconfig nor a pod names a cluster."""
     named = os.environ.get("KUBECONFIG")
     if not named:
-        return "no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one"
+        cause = "neither KUBECONFIG nor ~/.kube/config names one"
+        return f"no cluster: not in a pod, and {cause}. Set the variable KUBECONFIG to a kubeconfig with a cluster"
     cause = "names no cluster" if files() else "does not exist"
     return f"no cluster: not in a pod, and the kubeconfig {named} {cause}. Correct the variable KUBECONFIG"
+
+
+def unusable(error: Exception) -> str:
+    """Return which kubeconfig cannot be used, and why."""
+    names = os.pathsep.join(str(file) for file in files())
+    return f"the kubeconfig {names} cannot be used: {type(error).__name__} {error}. Correct it"
 
 
 def merged(found: list[Path]) -> dict[str, Any]:

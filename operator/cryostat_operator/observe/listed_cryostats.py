@@ -47,9 +47,10 @@ class ListedCryostats:
                 served = await self._client.request("GET", _API)
                 if any(resource["name"] == constants.PLURAL for resource in served.get("resources") or ()):
                     return
-                logger.warning(waiting)
+                logger.warning("%s. Install it", waiting)
             except ApiError as error:
-                logger.warning("%s: %s", waiting, error)
+                remedy = ". Install it" if error.status == 404 else ""
+                logger.warning("%s: %s%s", waiting, error, remedy)
             await asyncio.sleep(POLL_INTERVAL)
 
     async def wait_until_delivered(self) -> None:

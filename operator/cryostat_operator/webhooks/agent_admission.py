@@ -140,7 +140,8 @@ class AgentAdmission:
         try:
             return read_cryostat(stored), stored
         except InvalidCryostatError as error:
-            raise NotInjectedError(f"Cryostat {instance_key.namespace}/{instance_key.name} is not valid") from error
+            text = f"Cryostat {instance_key.namespace}/{instance_key.name} is not valid; see its condition Ready"
+            raise NotInjectedError(text) from error
 
     async def _workload(self, request: AdmissionRequest) -> Obj:
         if request.operation not in ("CREATE", "UPDATE"):

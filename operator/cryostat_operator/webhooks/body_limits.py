@@ -9,7 +9,7 @@ from typing import Any
 # Errors of reviews that do not arrive, or take too long.
 NOT_IN_TIME = "the review did not arrive in time"
 CLOSED = "the connection was closed before the review was complete"
-TIMED_OUT = "the review timed out"
+TIMED_OUT = "the review timed out; try again"
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)  # also one without an end
 MAX_DEPTH = 100  # nested lists and objects; the objects of Kubernetes have about 20

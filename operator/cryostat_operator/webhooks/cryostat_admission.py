@@ -19,7 +19,7 @@ from ..api.required_permissions import required_permissions
 from ..api.spec_warnings import key_warnings, warnings_for
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
-from ..kube.errors import ApiError
+from ..kube.errors import ApiError, ApiUnavailable
 from ..plan.components.buckets import missing_name_warning
 from ..plan.instance import Instance
 from ..plan.model.kinds import Obj
@@ -125,7 +125,9 @@ class CryostatAdmission:
             return denied(request, text, 504, "Timeout")
         except ApiError as error:
             code = error.status if 400 <= error.status < 600 else 503
-            return denied(request, f"cannot check the permissions of the user: {error.message}", code, error.reason)
+            remedy = "; try again" if isinstance(error, ApiUnavailable) else ""
+            text = f"cannot check the permissions of the user: {error.message}{remedy}"
+            return denied(request, text, code, error.reason)
         if not missing:
             return None
         user = request.user.get("username") or "unknown"

@@ -209,4 +209,4 @@ class WebhookServer:
 
 
 def _overloaded() -> web.HTTPServiceUnavailable:
-    return web.HTTPServiceUnavailable(text="too many reviews at a time", headers={"Retry-After": "1"})
+    return web.HTTPServiceUnavailable(text="too many reviews at a time; try again", headers={"Retry-After": "1"})

@@ -56,7 +56,7 @@ def test_a_change_of_access_needs_all_permissions_of_the_spec() -> None:
     new = cryostat(targetNamespaces=["a"], authorizationOptions={"openShiftSSO": {"disable": True}})
     [permission] = required_permissions(new, old, openshift=False)
     assert str(permission) == CREATE.format("a")
-    assert permission.cause == "a change of spec.authorizationOptions with spec.targetNamespaces"
+    assert permission.cause == "a change of spec.authorizationOptions in a Cryostat with spec.targetNamespaces"
 
 
 @pytest.mark.parametrize(

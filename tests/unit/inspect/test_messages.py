@@ -178,7 +178,7 @@ LOGINS = {
     "context 'a' of the kubeconfig names no cluster with a server; correct its cluster": {
         "clusters": [{"name": "b", "cluster": {}}]
     },
-    "KUBECONFIG cannot be used: TypeError 'int' object is not iterable": {"users": 5},
+    "the kubeconfig FILE cannot be used: TypeError 'int' object is not iterable. Correct it": {"users": 5},
     "no cluster: not in a pod, and the kubeconfig FILE names no cluster. Correct the variable KUBECONFIG": {
         "clusters": []
     },

@@ -58,16 +58,20 @@ async def test_the_message_about_an_incomplete_list() -> None:
 async def test_a_missing_cluster_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    with pytest.raises(
-        LoginError, match=r"^no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one$"
-    ):
+    with pytest.raises(LoginError) as error:
         await connect()
+    assert str(error.value) == (
+        "no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one. "
+        "Set the variable KUBECONFIG to a kubeconfig with a cluster"
+    )
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with pytest.raises(LoginError, match=r"/config does not exist\. Correct the variable KUBECONFIG$"):
         await connect()
     (tmp_path / "config").write_text("clusters: 5")
-    with pytest.raises(LoginError, match=r"^KUBECONFIG cannot be used: TypeError 'int' object is not iterable$"):
+    with pytest.raises(LoginError) as error:
         await connect()
+    cause = "TypeError 'int' object is not iterable"
+    assert str(error.value) == f"the kubeconfig {tmp_path / 'config'} cannot be used: {cause}. Correct it"
 
 
 def once(error: Exception) -> Any:

@@ -94,4 +94,4 @@ async def test_the_definition_may_be_installed_later(cluster: Cluster, caplog: p
     cluster.served = [{"name": "cryostats"}]
     await asyncio.wait_for(task, 60)
     waiting = "Waiting for the CustomResourceDefinition cryostats.operator.cryostat.io"
-    assert caplog.messages[:2] == [f"{waiting}: no such API", waiting]
+    assert caplog.messages[:2] == [f"{waiting}: no such API. Install it", f"{waiting}. Install it"]

@@ -240,7 +240,7 @@ async def test_a_pod_gets_the_agent_also_if_its_smart_triggers_are_ignored() -> 
             {"metadata": {**CRYOSTAT["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}},  # type: ignore[dict-item]
             "Cryostat n/sample is being deleted",
         ),
-        ({"spec": {"enableCertManager": "often"}}, "Cryostat n/sample is not valid"),
+        ({"spec": {"enableCertManager": "often"}}, "Cryostat n/sample is not valid; see its condition Ready"),
     ],
 )
 async def test_a_cryostat_that_cannot_have_agents_is_named(changed: dict[str, Any], cause: str) -> None:

@@ -90,7 +90,7 @@ async def test_other_bodies_are_refused(served: Served, body: Any) -> None:
     ("limit", "status", "text"),
     [
         ("PART_TIMEOUT", b"408", b"the review did not arrive in time"),
-        ("TIMEOUT", b"504", b"the review timed out"),
+        ("TIMEOUT", b"504", b"the review timed out; try again"),
     ],
 )
 async def test_a_body_that_does_not_arrive(

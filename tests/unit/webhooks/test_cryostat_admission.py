@@ -17,7 +17,7 @@ from cryostat_operator.api.required_permissions import (
 )
 from cryostat_operator.api.spec_warnings import warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
-from cryostat_operator.kube.errors import ApiUnavailable
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
@@ -250,7 +250,10 @@ async def test_the_messages_of_refused_reviews() -> None:
     several = (403, f"{text} (and further permissions are missing). {remedy}")
     assert await refusal(Reviews([needed, needed])) == several
     unavailable = Reviews([], ApiUnavailable(0, "Unavailable", "connection refused"))
-    assert await refusal(unavailable) == (503, "cannot check the permissions of the user: connection refused")
+    text = "cannot check the permissions of the user: connection refused; try again"
+    assert await refusal(unavailable) == (503, text)
+    forbidden = Reviews([], ApiError(403, "Forbidden", "no access"))
+    assert await refusal(forbidden) == (403, "cannot check the permissions of the user: no access")
     text = "cannot check 2 permissions in time: add fewer namespaces and Secrets at a time"
     assert await refusal(Reviews([], TimeoutError()), spec={"targetNamespaces": ["n", "shop"]}) == (504, text)
 

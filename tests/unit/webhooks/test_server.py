@@ -168,7 +168,7 @@ async def test_a_conversion_reserves_the_memory_that_it_uses(served: Served, mon
     while served.in_progress[2] == 0:
         await asyncio.sleep(0.001)
     assert served.in_progress == (BUFFERED_BYTES, 0, 1)
-    assert await served.post(b"{}") == (503, "too many reviews at a time")
+    assert await served.post(b"{}") == (503, "too many reviews at a time; try again")
     writer.close()
     while served.in_progress[2]:
         await asyncio.sleep(0.001)
@@ -198,7 +198,7 @@ async def test_failures_of_the_handler(
     assert caplog.messages == ["Review on /validate-operator-cryostat-io-v1beta2-cryostat failed"]
     monkeypatch.setattr(server, "ANSWER_TIMEOUT", 0.01)
     served.handler.seconds = 60.0
-    assert await served.post(b"{}") == (504, "the review timed out")
+    assert await served.post(b"{}") == (504, "the review timed out; try again")
     assert [status for _, status in served.observed] == [400, 500, 504]
 
 

@@ -163,7 +163,8 @@ def test_a_missing_secret_blocks_the_cron_job_only() -> None:
     [
         (
             state({SCHEDULE: "60 * * * *"}),
-            f'No backups are scheduled. Annotation {SCHEDULE} is "60 * * * *": "60" is no minute, which is 0 to 59.',
+            f'No backups are scheduled. Annotation {SCHEDULE} is "60 * * * *": '
+            '"60" is not a valid minute; use values from 0 to 59.',
         ),
         (
             state(settings=replace(SETTINGS, operator_image=None)),
