@@ -1,1 +1,1 @@
-"""Generates crds/, manifests/ and bundle/ from the models, the table of kinds and the settings."""
+"""Generates crds/, manifests/, bundle/ and overlays/ from the models, the table of kinds and the settings."""

@@ -258,4 +258,4 @@ class Reason(StrEnum):
     SMART_TRIGGERS_IGNORED = "SmartTriggersIgnored", ""
     """The agent ignores the smart triggers of a pod: they are in another format, or the agent is too old."""
     LEADER_ELECTION = "LeaderElection", "", _NO_ACTION
-    """Another replica of the operator became leader."""
+    """A replica of the operator became leader, or stopped leading."""
