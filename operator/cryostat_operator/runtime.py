@@ -18,6 +18,7 @@ from .observe.cryostats import CryostatStore
 from .observe.instance_metrics import InstanceMetrics
 from .observe.listed_cryostats import ListedCryostats
 from .observe.observer import Observer
+from .observe.refused_lists import REMEDY, RefusedLists
 from .observe.triggers import Triggers
 from .plan.model.kinds import InstanceKey
 from .reconcile.reconciler import Reconciler
@@ -30,9 +31,6 @@ logger = logging.getLogger(__name__)
 
 # Seconds in which kopf should have delivered all existing Cryostats. After that, the delivered ones are reconciled.
 LIST_TIMEOUT = 30.0
-# How many checks in succession must find that a permission to list is missing, and the seconds between two checks. An
-# API server that has just started refuses all requests until it has read the roles.
-REFUSED_CHECKS, CHECK_SECONDS = 10, 1.0
 STOP_SECONDS = 5.0  # for writes that must be finished, such as those of a Secret that was deleted to be recreated
 
 
@@ -74,6 +72,7 @@ class Operator:
             force_openshift=settings.force_openshift,
             watch_namespaces=settings.watch_namespaces,
         )
+        self._refused_lists = RefusedLists(lambda: self.observer.refusal, self._enqueue_all)
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
         self.console = ConsoleInstaller(self.write_client, settings.name_prefix, self._may_extend_console)
         self.server = HealthServer(self.metrics, self._unready_cause, lambda: self.observer.seconds_since_contact)
@@ -144,7 +143,7 @@ class Operator:
         """Start the watches, wait for the first lists, then take part in leader election."""
         await self._listed.read()  # first: the observer keeps whole objects only of Cryostats that exist
         observing = asyncio.create_task(self._observe(), name="first lists")
-        await asyncio.gather(observing, self._lead(observing))
+        await asyncio.gather(observing, self._lead(observing), self._refused_lists.run(observing))
 
     async def _observe(self) -> None:
         """Start the watches, and wait for the first lists."""
@@ -159,15 +158,9 @@ class Operator:
 
     async def _lead(self, observing: asyncio.Task[None]) -> None:
         """Take part in leader election after the first lists, or when one was refused: the leader reports that."""
-        refused = 0
-        while not observing.done() and refused < REFUSED_CHECKS:
-            await asyncio.wait({observing}, timeout=CHECK_SECONDS)
-            refused = refused + 1 if self.observer.refusal else 0
+        await self._refused_lists.wait_for(observing)
         if observing.done() and observing.exception():
             return  # `_run` raises it
-        if not observing.done() and (refusal := self.observer.refusal):
-            text = "No Cryostat is reconciled, because a list was refused: %s. Apply the roles of the operator again"
-            logger.error(text, refusal.message)
         if self.election:
             await self.election.run()
         else:
@@ -188,7 +181,7 @@ class Operator:
         self.queue.close()
 
     async def _reconcile(self, instance_key: InstanceKey) -> Result:
-        if not self.ready:
+        if not self.ready or self._refused_lists.lasting:
             return await self.reconciler.report_unobserved(instance_key, self.observer.refusal)
         return await self.reconciler(instance_key)
 
@@ -206,7 +199,7 @@ class Operator:
     def _unready_cause(self) -> str:
         """Return why the process is not ready; empty if it is."""
         if not self.ready and (refusal := self.observer.refusal):
-            return f"a list was refused: {refusal.message}. Apply the roles of the operator again"
+            return f"a list or watch was refused: {refusal.message}. {REMEDY}"
         if not self.ready:
             return "the first lists of the cluster are not complete; see the log of this pod"
         if self.webhooks and not self.webhooks.serving:

@@ -59,7 +59,7 @@ class ApiServer(Client):
         self._objects: dict[Path, Obj] = {}
         self._versions = itertools.count(1)
         self._uids = itertools.count(1)
-        self._streams: list[tuple[Path, Mapping[str, str], asyncio.Queue[Obj]]] = []
+        self._streams: list[tuple[Path, Mapping[str, str], asyncio.Queue[Obj | None]]] = []
 
     @property
     def writes(self) -> list[tuple[str, str]]:
@@ -86,6 +86,12 @@ class ApiServer(Client):
     def remove(self, target: Key | str) -> None:
         """Remove an object at once, even if it has finalizers."""
         self._drop(parse_path(target if isinstance(target, str) else path_of(target)))
+
+    def expire_watches(self, path: str) -> None:
+        """End the watches of a collection, as an API server does that no longer has their events."""
+        for collection, _, queue in self._streams:
+            if collection == parse_path(path):
+                queue.put_nowait(None)
 
     async def close(self) -> None:
         """Do nothing."""
@@ -140,7 +146,7 @@ class ApiServer(Client):
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
         """Yield the events from now on."""
-        watch = parse_path(path), params, asyncio.Queue[Obj]()
+        watch = parse_path(path), params, asyncio.Queue[Obj | None]()
         self._streams.append(watch)
         try:
             yield _events(watch[2])
@@ -211,9 +217,10 @@ def not_found(where: Path) -> ApiError:
     return ApiError(404, "NotFound", f'{where.plural} "{where.name}" not found', details)
 
 
-async def _events(queue: asyncio.Queue[Obj]) -> AsyncIterator[Obj]:
-    while True:
-        yield await queue.get()
+async def _events(queue: asyncio.Queue[Obj | None]) -> AsyncIterator[Obj]:
+    while event := await queue.get():
+        yield event
+    raise ApiError(410, "Expired", "too old resource version")
 
 
 def _segments(where: Path) -> list[str]:

@@ -18,7 +18,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.kopf_import import kopf
 from cryostat_operator.kube.leadership_gate import NotLeaderError
 from cryostat_operator.metrics import Metrics
-from cryostat_operator.observe import listed_cryostats
+from cryostat_operator.observe import listed_cryostats, refused_lists
 from cryostat_operator.plan.model.kinds import InstanceKey
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.runtime import Operator
@@ -229,7 +229,7 @@ async def test_an_end_waits_for_writes_for_a_limited_time(process: Create, monke
 async def test_the_leader_reports_a_list_that_is_refused_and_reconciles_when_it_is_allowed(
     process: Create, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, election: bool
 ) -> None:
-    monkeypatch.setattr(runtime, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(refused_lists, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(reflector, "MAX_BACKOFF", 0.0)
     made = process(leader_election=election, namespace="ops")
     operator, denied = made.operator, ApiError(403, "Forbidden", "cannot list pods")
@@ -239,13 +239,35 @@ async def test_the_leader_reports_a_list_that_is_refused_and_reconciles_when_it_
     await until(lambda: made.reconciles.unobserved)
     assert made.reconciles.unobserved[0] == (ONE, denied)
     assert made.reconciles.keys == [], "the state of the cluster is not known"
-    assert operator._unready_cause() == "a list was refused: cannot list pods. Apply the roles of the operator again"
-    assert (
-        "No Cryostat is reconciled, because a list was refused: cannot list pods. Apply the roles of the operator again"
-    ) in caplog.messages
+    remedy = "Apply the roles of the operator again"
+    assert operator._unready_cause() == f"a list or watch was refused: cannot list pods. {remedy}"
+    text = f"No Cryostat is reconciled, because a list or watch was refused: cannot list pods. {remedy}"
+    assert text in caplog.messages
     made.server.hook = None
     await until(lambda: made.reconciles.keys)
     assert operator._unready_cause() == ""
+    await operator.stop()
+
+
+async def test_a_watch_that_is_refused_later_is_reported_until_it_is_allowed(
+    process: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_lists, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(reflector, "MIN_BACKOFF", 0.0)
+    monkeypatch.setattr(reflector, "MAX_BACKOFF", 0.0)
+    made = process()
+    operator, denied = made.operator, ApiError(403, "Forbidden", "cannot list pods")
+    await operator.start()
+    operator.cryostats.handle_event("ADDED", made.server.add(ONE))
+    await until(lambda: made.reconciles.keys)
+    made.server.hook = lambda method, path, *_: denied if (method, path) == ("GET", "/api/v1/pods") else None
+    made.server.expire_watches("/api/v1/pods")
+    await until(lambda: made.reconciles.unobserved)
+    assert made.reconciles.unobserved[0] == (ONE, denied)
+    assert operator._unready_cause() == "", "the API server calls the webhooks of ready pods only"
+    made.reconciles.keys.clear()
+    made.server.hook = None
+    await until(lambda: made.reconciles.keys)
     await operator.stop()
 
 
@@ -253,7 +275,7 @@ async def test_a_replica_that_does_not_lead_reports_no_list_that_is_refused(
     process: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leader_election, "RETRY_PERIOD", 0.0)
-    monkeypatch.setattr(runtime, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(refused_lists, "CHECK_SECONDS", 0.0)
     made = process(leader_election=True, namespace="ops")
     made.server.put(LEASE, {"spec": {"holderIdentity": "other", "leaseDurationSeconds": 15}})
     denied = ApiError(403, "Forbidden", "cannot list pods")

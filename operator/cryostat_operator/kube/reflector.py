@@ -151,7 +151,6 @@ class Reflector:
             params = {**params, "continue": metadata["continue"]}
         self._store.end_list()
         self.synced.set()
-        self.refusal = None
         return str(metadata["resourceVersion"])
 
     async def _watch(self, version: str) -> None:
@@ -165,6 +164,7 @@ class Reflector:
             params = {"resourceVersion": version, **self._selector()}
             opened, is_empty = time.monotonic(), True
             async with self._client.watch(self._source.path, params, accept) as events:
+                self.refusal = None  # both the list and the watch are permitted
                 async for event in events:
                     self._last_contact, is_empty = time.monotonic(), False
                     obj = event["object"]

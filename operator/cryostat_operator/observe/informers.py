@@ -116,9 +116,9 @@ class Informers:
 
     @property
     def refusal(self) -> ApiError | None:
-        """Why the first list of a required resource is not complete, if the permission for it is missing; else None."""
+        """The refusal of the last list or watch of a required resource, if the permission is missing; else None."""
         required = [r for name, (r, _) in self._reflectors.items() if not _is_optional(name)]
-        return next((each.refusal for each in required if each.refusal and not each.synced.is_set()), None)
+        return next((each.refusal for each in required if each.refusal), None)
 
     async def _on_discovery(self, added: frozenset[str], removed: frozenset[str]) -> None:
         """Watch the added kinds, except those that are watched on demand, and drop the objects of the removed ones."""

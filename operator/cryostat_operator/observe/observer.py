@@ -119,7 +119,7 @@ class Observer:
 
     @property
     def refusal(self) -> ApiError | None:
-        """Why `start` does not return, if the operator lacks a permission to list; else None."""
+        """The refusal of the last list or watch of a required resource; None if none was refused."""
         return self._informers.refusal
 
     @property

@@ -248,6 +248,27 @@ async def test_a_list_that_may_be_forbidden_is_retried_rarely(may_be_forbidden: 
     assert (len(server.requests) == 1) == may_be_forbidden
 
 
+@pytest.mark.parametrize("refused", ["list", "watch"])
+async def test_a_refusal_counts_until_list_and_watch_are_permitted(refused: str) -> None:
+    server, store = Collection(), RecordingStore()
+    requested: list[tuple[str, bool]] = []
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        verb = "watch" if "watch" in request.query else "list"
+        requested.append((verb, reflector.refusal is not None))
+        if verb == refused:
+            return web.json_response({"reason": "Forbidden", "message": "y"}, status=403)
+        return await server.answer(request)
+
+    server.handler = refuse
+    async with running(server, store) as reflector:
+        await until(lambda: len(requested) > 4)
+        assert requested[0] == ("list", False)
+        assert all(is_refused for _, is_refused in requested[2:]), "also while the list is permitted"
+        server.handler = server.answer
+        await until(lambda: reflector.refusal is None)
+
+
 async def test_an_outage_is_retried_and_is_not_an_empty_list() -> None:
     server, store = Collection(), RecordingStore()
     server.status = 503
