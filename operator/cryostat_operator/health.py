@@ -23,7 +23,7 @@ class HealthServer:
 
     Args:
         unready_cause: why the operator is not ready; empty if it is.
-        seconds_since_contact: seconds since the last message on the required watch that has been silent the longest.
+        seconds_since_contact: longest time in seconds for which a required watch has received no message.
     """
 
     def __init__(

@@ -139,7 +139,7 @@ INSTANCES = Metric("cryostat_operator_instances", MetricType.GAUGE, "Cryostats k
 WATCH_SILENCE = Metric(
     "cryostat_operator_watch_silence_seconds",
     MetricType.GAUGE,
-    "Seconds since the last message on the required watch that has been silent for the longest time",
+    "Longest time in seconds for which a required watch has received no message",
 )
 API_REQUESTS = Metric(
     "cryostat_operator_api_requests_total",

@@ -107,7 +107,7 @@ class Informers:
 
     @property
     def seconds_since_contact(self) -> float:
-        """Seconds since the last message on the watch that has been silent for the longest time.
+        """Longest time in seconds for which a watch has received no message.
 
         Watches of optional kinds do not count.
         """

@@ -36,7 +36,7 @@ class NamespacedReflector:
 
     @property
     def seconds_since_contact(self) -> float:
-        """Seconds since the last message in the namespace that has been silent for the longest time."""
+        """Longest time in seconds for which the watch of a namespace has received no message."""
         served = [r for name, r in self._reflectors.items() if not self._namespaces.not_served([name])]
         return max((reflector.seconds_since_contact for reflector in served), default=0.0)
 

@@ -124,7 +124,7 @@ class Observer:
 
     @property
     def seconds_since_contact(self) -> float:
-        """Seconds since the last message on the required watch that has been silent for the longest time."""
+        """Longest time in seconds for which a required watch has received no message."""
         return self._informers.seconds_since_contact
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: Iterable[str]) -> Snapshot:

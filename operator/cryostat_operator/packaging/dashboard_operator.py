@@ -55,8 +55,7 @@ OPERATOR = Row(
         Panel(
             24,
             "Last message of watches",
-            "Time since the last message on the watch that has been silent for the longest time. A replica restarts "
-            "after ten minutes.",
+            "Longest time for which a watch has received no message. A replica restarts after ten minutes.",
             Kind.STAT,
             (Query(f"max({table.WATCH_SILENCE.name}{{{OF_OPERATOR}}})", "silence"),),
             "s",

@@ -26,7 +26,10 @@ def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | 
 
 
 def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Mapping[str, str] | None = None) -> Obj:
-    """Return an object of another namespace or without one, where owner references have no effect, without a spec."""
+    """Return an object without a spec, in another namespace or cluster-scoped.
+
+    It has no owner reference: an owner must be in the same namespace.
+    """
     metadata: Obj = {"name": name, "labels": {**(labels or {}), **instance.ownership_labels}}
     if namespace:
         metadata["namespace"] = namespace

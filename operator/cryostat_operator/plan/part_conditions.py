@@ -138,7 +138,7 @@ def spec_effective(plan: Plan) -> Condition | None:
 def deployments(instance: Instance) -> list[Condition]:
     """Return the conditions of the Deployments, copied under the names that the Go operator gave them.
 
-    Kubernetes does not say why a Deployment is not available, so that the message refers to the condition that does.
+    Kubernetes does not say why a Deployment is not available, so the message refers to the condition that does.
 
     `…ReplicaFailure` is True in the bad state, and exists only then.
     """

@@ -94,7 +94,7 @@ def postgresql_version(reference: str) -> int | None:
 
 
 def refusal(instance: Instance) -> Problem | None:
-    """Return why the images of the operator are not rolled out to an instance; None if they may be."""
+    """Return why the operator must not use its images for an instance; None if it may."""
     if not claims.uses_claim(instance, "database"):
         return None
     claim = claims.claim_name(instance, "database")
@@ -172,7 +172,7 @@ def _image_fields(container: Obj) -> Obj:
 
 
 def upgrade_allowed(plan: Plan) -> Condition | None:
-    """Return the condition `UpgradeAllowed`, which is present, and False, while the images are not rolled out."""
+    """Return the condition `UpgradeAllowed`: present, and False, while the operator does not use its images."""
     found = [problem for problem in plan.problems if problem.reason in _REASONS]
     return failed("UpgradeAllowed", found) if found else None
 

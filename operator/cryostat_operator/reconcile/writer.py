@@ -45,7 +45,8 @@ class Writer:
             content: data for the Secret that the change writes, if it writes one.
 
         Returns:
-            `applied`, or `refused` if the name is taken by an object that is not the instance's.
+            `applied`; `refused` if an object of another owner has the name, or if the object was created or deleted
+            since it was cached, or is being deleted.
 
         Raises:
             ApiError: the API server refused the write.
