@@ -104,19 +104,24 @@ def config_map(instance: Instance) -> Obj:
 
 
 def _has_ipv6(instance: Instance) -> bool:
-    """Return whether the API server or its Service has an IPv6 address.
+    """Return whether the API server, its Service or the Service of the gateway has an IPv6 address.
 
-    Otherwise, Services have IPv4 addresses by default, so agents connect with IPv4.
+    Otherwise, agents connect with IPv4. In a dual-stack cluster whose first family is IPv4, the Service has no IPv6
+    address by default, and a user can add one with `ipFamilyPolicy`.
 
-    nginx does not start with an IPv6 address on a node whose kernel has no IPv6. While no address is known, the
+    nginx does not start with an IPv6 address on a node whose kernel has no IPv6. While not all addresses are known, the
     configuration stays as it is: a change would restart the pod.
     """
-    service = instance.settings.api_server_service
-    addresses = (*instance.snapshot.api_server, *(service[:1] if service else ()))
-    if not addresses:
-        live = instance.live("ConfigMap", config_name(instance)) or {}
-        return "listen [::]:" in ((live.get("data") or {}).get("nginx.conf") or "")
-    return any(":" in address for address in addresses)
+    api_service = instance.settings.api_server_service
+    addresses = (*instance.snapshot.api_server, *(api_service[:1] if api_service else ()))
+    live = instance.live("Service", service_name(instance)) or {}
+    families = (live.get("spec") or {}).get("ipFamilies") or ()
+    if "IPv6" in families or any(":" in address for address in addresses):
+        return True
+    if addresses and families:
+        return False
+    config = instance.live("ConfigMap", config_name(instance)) or {}
+    return "listen [::]:" in ((config.get("data") or {}).get("nginx.conf") or "")
 
 
 def config_name(instance: Instance) -> str:
@@ -173,9 +178,14 @@ def service_port(instance: Instance) -> int:
     return workloads.service_port(_service_config(instance), names.PORT_AGENT_GATEWAY)
 
 
+def service_name(instance: Instance) -> str:
+    """Return the name of the Service that agents connect to."""
+    return f"{instance.name}-agent"
+
+
 def service(instance: Instance) -> Obj:
     port = {"name": "http", "port": service_port(instance), "targetPort": names.PORT_AGENT_GATEWAY}
-    name, config = f"{instance.name}-agent", _service_config(instance)
+    name, config = service_name(instance), _service_config(instance)
     return workloads.service(instance, name, "cryostat-agent-gateway", config, port, pods=workloads.CORE)
 
 

@@ -150,6 +150,22 @@ def test_while_the_addresses_of_the_api_server_are_unknown_nothing_restarts(serv
     assert [key for key in unknown if unknown[key] != known[key]] == []
 
 
+def test_an_ipv6_address_of_the_service_is_used_while_it_has_one() -> None:
+    """A user makes the Service dual-stack in a cluster whose first family is IPv4."""
+
+    def listens(families: list[str] | None) -> bool:
+        service = {**find(state.plan, "Service", "sample-agent")}
+        service["spec"] = {**service["spec"], "ipFamilies": families}
+        state.with_live(service, find(state.plan, "ConfigMap", "sample-agent-proxy"))
+        return "listen [::]:" in find(state.plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
+
+    state = settled()
+    assert not listens(["IPv4"])
+    assert listens(["IPv4", "IPv6"])
+    assert listens(None), "a Service that is being created again has no address for a moment"
+    assert not listens(["IPv4"])
+
+
 def test_only_on_openshift_users_pass_through_the_gateway() -> None:
     assert "8180" not in nginx_conf()
     text = find(settled(openshift=True).plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
