@@ -20,7 +20,7 @@ from cryostat_operator.plan.conditions import Report, failure_status, problems_o
 from cryostat_operator.plan.diagnosis.ended_pods import ended_pod_failure
 from cryostat_operator.plan.diagnosis.lasting_causes import lasting_causes
 from cryostat_operator.plan.diagnosis.pod_failures import pod_failure
-from cryostat_operator.plan.diagnosis.stuck_causes import Answers, explained, explanations, questions
+from cryostat_operator.plan.diagnosis.stuck_causes import ReadObjects, explained, explanations, needed_reads
 from cryostat_operator.plan.diff.plan_diff import Change, diff
 from cryostat_operator.plan.login_file import login_flaw
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, key_of
@@ -272,9 +272,9 @@ def _explained(state: ClusterState, given: Obj, captured: Mapping[str, Obj]) -> 
     others = {component: _pod(state, component, {}) for component in labels}
     own = [obj for key, obj in state.snapshot.live.items() if key.kind == "NetworkPolicy"]
     policies = [{"metadata": {"name": name}, "spec": spec} for name, spec in given.get("policies", {}).items()]
-    answers = Answers(list({**others, **captured}.values()), [*own, *policies], [*_events(given)])
-    asked = questions(state.instance, failures, NOW_SECONDS)
-    return explained(asked, failures, explanations(InstanceKey(NAMESPACE, NAME), asked, failures, answers))
+    objects = ReadObjects(list({**others, **captured}.values()), [*own, *policies], [*_events(given)])
+    needed = needed_reads(state.instance, failures, NOW_SECONDS)
+    return explained(needed, failures, explanations(InstanceKey(NAMESPACE, NAME), needed, failures, objects))
 
 
 def _events(given: Obj) -> Iterator[Obj]:

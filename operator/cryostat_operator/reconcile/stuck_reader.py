@@ -12,13 +12,21 @@ import orjson
 
 from ..kube.client import Client
 from ..kube.errors import ApiError
-from ..plan.diagnosis.stuck_causes import Answers, Explanation, Questions, explained, explanations, questions, uids
+from ..plan.diagnosis.stuck_causes import (
+    Explanation,
+    NeededReads,
+    ReadObjects,
+    explained,
+    explanations,
+    needed_reads,
+    uids,
+)
 from ..plan.instance import Instance
 from ..plan.model.kinds import InstanceKey, Obj, collection_path, resource_path
 from ..plan.model.messages import MAX_READ
 from ..plan.model.problems import PodFailure
 
-FIRST_PAUSE = 60.0  # seconds between two rounds of reads of one instance; the pause doubles while it is stuck
+FIRST_PAUSE = 60.0  # seconds between two reads for one instance; the pause doubles while it is stuck
 LONGEST_PAUSE = 600.0
 MAX_ITEMS = 50  # of each list of events, which others may have created in any number
 MAX_OBJECTS = 200  # of each list of pods and NetworkPolicies; if there are more, the policies are not evaluated
@@ -40,17 +48,17 @@ class Explained(NamedTuple):
     recheck_after: float
 
 
-class _Round(NamedTuple):
+class _LastReads(NamedTuple):
     """The last reads of an instance.
 
     Attributes:
-        asked: the questions that they answered.
-        found: what they explain.
+        needed: what was read.
+        found: the explanations, by component.
         until: when they are repeated, by the clock.
         pause: seconds until then.
     """
 
-    asked: Questions
+    needed: NeededReads
     found: dict[str, Explanation]
     until: float
     pause: float
@@ -66,54 +74,56 @@ class StuckReader:
         self._client = client
         self._clock = clock
         self._now = now
-        self._rounds: dict[InstanceKey, _Round] = {}
+        self._last_reads: dict[InstanceKey, _LastReads] = {}
 
     async def explain(
         self, instance_key: InstanceKey, instance: Instance, failures: Mapping[str, PodFailure]
     ) -> Explained:
         """Return the failures of an instance with their causes. While there are none that last, nothing is read."""
-        asked = questions(instance, failures, self._now())
-        if not asked:
-            self._rounds.pop(instance_key, None)
-            return Explained(dict(failures), asked.recheck_after)
-        last = self._rounds.get(instance_key)
-        if last is None or self._clock() >= self._due(last, asked):
-            pause = min(last.pause * 2, LONGEST_PAUSE) if last and last.asked == asked else FIRST_PAUSE
-            answers = await self._read(instance_key, asked, failures)
-            found = explanations(instance_key, asked, failures, answers)
-            last = self._rounds[instance_key] = _Round(asked, found, self._clock() + pause, pause)
-        recheck_after = min(asked.recheck_after, self._due(last, asked) - self._clock())
-        return Explained(explained(asked, failures, last.found), max(recheck_after, 1.0))
+        needed = needed_reads(instance, failures, self._now())
+        if not needed:
+            self._last_reads.pop(instance_key, None)
+            return Explained(dict(failures), needed.recheck_after)
+        last = self._last_reads.get(instance_key)
+        if last is None or self._clock() >= self._due(last, needed):
+            pause = min(last.pause * 2, LONGEST_PAUSE) if last and last.needed == needed else FIRST_PAUSE
+            objects = await self._read(instance_key, needed, failures)
+            found = explanations(instance_key, needed, failures, objects)
+            last = self._last_reads[instance_key] = _LastReads(needed, found, self._clock() + pause, pause)
+        recheck_after = min(needed.recheck_after, self._due(last, needed) - self._clock())
+        return Explained(explained(needed, failures, last.found), max(recheck_after, 1.0))
 
     def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted Cryostat."""
-        self._rounds.pop(instance_key, None)
+        self._last_reads.pop(instance_key, None)
 
     def reset(self) -> None:
         """Forget all Cryostats."""
-        self._rounds.clear()
+        self._last_reads.clear()
 
-    def _due(self, last: _Round, asked: Questions) -> float:
-        """When to read again: after the pause, or after `FIRST_PAUSE` if the questions have changed."""
-        return last.until if last.asked == asked else last.until - last.pause + FIRST_PAUSE
+    def _due(self, last: _LastReads, needed: NeededReads) -> float:
+        """When to read again: after the pause, or after `FIRST_PAUSE` if something else must be read."""
+        return last.until if last.needed == needed else last.until - last.pause + FIRST_PAUSE
 
-    async def _read(self, instance_key: InstanceKey, asked: Questions, failures: Mapping[str, PodFailure]) -> Answers:
+    async def _read(
+        self, instance_key: InstanceKey, needed: NeededReads, failures: Mapping[str, PodFailure]
+    ) -> ReadObjects:
         namespace, name = instance_key
         pods: list[Obj] = []
         policies: list[Obj] = []
         complete = False
-        if asked.uncreated or asked.disconnected:
+        if needed.uncreated or needed.disconnected:
             path = resource_path("", "v1", "pods", namespace)
             pods, complete = await self._list(path, MAX_OBJECTS, labelSelector=f"kind=cryostat,app={name}")
-        if asked.disconnected and complete:
+        if needed.disconnected and complete:
             policies, complete = await self._list(collection_path("NetworkPolicy", namespace), MAX_OBJECTS)
         path = resource_path("", "v1", "events", namespace)
         lists = [
             self._list(path, MAX_ITEMS, fieldSelector=f"involvedObject.uid={uid}")
-            for uid in uids(asked, pods, failures)
+            for uid in uids(needed, pods, failures)
         ]
         events = [event for found, _ in await asyncio.gather(*lists) for event in found]
-        return Answers(pods, policies if complete else None, events)
+        return ReadObjects(pods, policies if complete else None, events)
 
     async def _list(self, path: str, limit: int, **params: str) -> tuple[list[Obj], bool]:
         """The items of a collection that are kept, and whether these are all; nothing if the request fails."""

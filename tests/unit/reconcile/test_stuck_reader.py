@@ -157,7 +157,7 @@ async def test_reads_of_a_stuck_instance_become_rarer(server: Server) -> None:
     assert pauses == [60.0, 120.0, 240.0, 480.0, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
-async def test_another_question_is_read_a_minute_after_the_last_reads_at_the_earliest(server: Server) -> None:
+async def test_other_objects_are_read_a_minute_after_the_last_reads_at_the_earliest(server: Server) -> None:
     clock = Clock()
     reader = StuckReader(server, clock, clock)
     for _ in range(3):
@@ -202,7 +202,7 @@ async def test_the_events_of_a_claim_that_stays_unbound_are_read_and_read_again_
     await reconciler(INSTANCE)
     cluster.server.requests.clear()
     result = await reconciler(INSTANCE)
-    assert cluster.server.requests == [], "the answer is kept for a minute"
+    assert cluster.server.requests == [], "what was read is kept for a minute"
     assert result.requeue_after is not None
     assert 0.0 < result.requeue_after <= 60.0
     assert (

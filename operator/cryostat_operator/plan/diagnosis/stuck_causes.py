@@ -1,7 +1,7 @@
 """Why pods and claims are stuck, from objects that the operator reads only then: events, pods and NetworkPolicies.
 
-`questions` decides what is read, `explanations` finds the causes in the answers, and `explained` adds these to the
-failures of pods.
+`needed_reads` decides what is read, `explanations` finds the causes in the objects that were read, and `explained` adds
+these to the failures of pods.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from .pod_failures import pod_failure
 _NOT_CONNECTED = frozenset({Reason.POD_NOT_READY, Reason.CONTAINER_CRASHED})
 _NOT_SCHEDULED = frozenset({Reason.VOLUME_PENDING, Reason.POD_UNSCHEDULABLE})
 _UNBOUND = PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume")
-_TOGETHER_SECONDS = 5.0  # between failures that are asked about together
+_TOGETHER_SECONDS = 5.0  # between failures whose causes are read together
 
 
 @dataclass(frozen=True)
-class Questions:
-    """What is not known about the failures of an instance that last.
+class NeededReads:
+    """What to read about the failures of an instance that last.
 
     Attributes:
         uncreated: component labels of pods of which a container is not created: their events may say why.
         disconnected: component labels of pods whose main container does not become ready: NetworkPolicies may deny
             what it connects to.
         unbound: UIDs of claims that are not bound, by component label: their events may say why.
-        recheck_after: seconds until there is a further question; infinite if none is expected.
+        recheck_after: seconds until more must be read; infinite if nothing more is expected.
     """
 
     uncreated: frozenset[str] = frozenset()
@@ -50,8 +50,8 @@ class Questions:
         return bool(self.uncreated or self.disconnected or self.unbound)
 
 
-class Answers(NamedTuple):
-    """What was read.
+class ReadObjects(NamedTuple):
+    """The objects that were read.
 
     Attributes:
         pods: pods of the instance.
@@ -65,7 +65,7 @@ class Answers(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What the answers add to a failure.
+    """What the objects that were read add to a failure.
 
     Attributes:
         quote: the end of its cause.
@@ -80,15 +80,15 @@ class Explanation(NamedTuple):
     event: ReportedEvent | None = None
 
 
-def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float) -> Questions:
-    """Return the questions about failures that have lasted for `LASTING_SECONDS`.
+def needed_reads(instance: Instance, failures: Mapping[str, PodFailure], now: float) -> NeededReads:
+    """Return what to read about failures that have lasted for `LASTING_SECONDS`.
 
     Args:
         failures: why pods do not serve, by component label.
         now: seconds since the epoch.
     """
     if is_hibernated(instance):
-        return Questions()
+        return NeededReads()
     uncreated: dict[str, float] = {}  # by component: when its failure has lasted for that time
     disconnected: dict[str, float] = {}
     for component, failure in failures.items():
@@ -101,10 +101,9 @@ def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float
     pending = dict(_pending_claims(instance, failures))
     unbound = {component: _claim_due(claim) for component, claim in pending.items()}
     times = [*uncreated.values(), *disconnected.values(), *unbound.values()]
-    # Questions that would follow within seconds are asked at once, so that their answers need no further write of the
-    # status.
+    # What would have to be read within seconds is read at once, so that its causes need no further write of the status.
     until = now + _TOGETHER_SECONDS if any(due <= now for due in times) else now
-    return Questions(
+    return NeededReads(
         frozenset(component for component, due in uncreated.items() if due <= until),
         frozenset(component for component, due in disconnected.items() if due <= until),
         {component: pending[component]["metadata"]["uid"] for component, due in unbound.items() if due <= until},
@@ -112,38 +111,38 @@ def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float
     )
 
 
-def uids(asked: Questions, pods: Iterable[Obj], failures: Mapping[str, PodFailure]) -> list[str]:
+def uids(needed: NeededReads, pods: Iterable[Obj], failures: Mapping[str, PodFailure]) -> list[str]:
     """Return the UIDs of the pods and claims whose events are needed."""
-    stuck = [_pod_of(component, pods, failures) for component in sorted(asked.uncreated)]
-    return [*(pod["metadata"]["uid"] for pod in stuck if pod), *asked.unbound.values()]
+    stuck = [_pod_of(component, pods, failures) for component in sorted(needed.uncreated)]
+    return [*(pod["metadata"]["uid"] for pod in stuck if pod), *needed.unbound.values()]
 
 
 def explanations(
-    instance_key: InstanceKey, asked: Questions, failures: Mapping[str, PodFailure], answers: Answers
+    instance_key: InstanceKey, needed: NeededReads, failures: Mapping[str, PodFailure], objects: ReadObjects
 ) -> dict[str, Explanation]:
-    """Return what the answers say about failures, by component; nothing for those that they do not explain."""
+    """Return what explains failures, by component; nothing for those that no object explains."""
     found: dict[str, Explanation | None] = {}
-    for component in asked.uncreated:
-        if pod := _pod_of(component, answers.pods, failures):
-            found[component] = _of_event(pod, answers.events)
-    for component in asked.disconnected:
-        if pod := _pod_of(component, answers.pods, failures):
-            found[component] = _of_policies(instance_key, failures[component], pod, answers)
-    for component, uid in asked.unbound.items():
-        event = object_events.event_of_claim(answers.events, uid)
+    for component in needed.uncreated:
+        if pod := _pod_of(component, objects.pods, failures):
+            found[component] = _of_event(pod, objects.events)
+    for component in needed.disconnected:
+        if pod := _pod_of(component, objects.pods, failures):
+            found[component] = _of_policies(instance_key, failures[component], pod, objects)
+    for component, uid in needed.unbound.items():
+        event = object_events.event_of_claim(objects.events, uid)
         found[component] = Explanation(event=event) if event else None
     return {component: explanation for component, explanation in found.items() if explanation}
 
 
 def explained(
-    asked: Questions, failures: Mapping[str, PodFailure], known: Mapping[str, Explanation]
+    needed: NeededReads, failures: Mapping[str, PodFailure], known: Mapping[str, Explanation]
 ) -> dict[str, PodFailure]:
-    """Return the failures with their explanations. An explanation is left out if its question is no longer asked."""
+    """Return the failures with their explanations. An explanation is left out if it need not be read any more."""
     result = dict(failures)
     for component, found in known.items():
-        if component in asked.unbound and found.event:
+        if component in needed.unbound and found.event:
             result[component] = _UNBOUND._replace(event=found.event)
-        elif (found.quote and component in asked.uncreated) or (found.note and component in asked.disconnected):
+        elif (found.quote and component in needed.uncreated) or (found.note and component in needed.disconnected):
             failure = failures[component]
             result[component] = failure._replace(
                 cause=f"{failure.cause}{found.quote}", note=found.note, remedy=found.remedy
@@ -206,10 +205,10 @@ def _of_event(pod: Obj, events: Iterable[Obj]) -> Explanation | None:
     return event and Explanation(f" ({event.quote})", remedy=event_remedies.remedy_for_pod(pod, event))
 
 
-def _of_policies(instance_key: InstanceKey, failure: PodFailure, pod: Obj, answers: Answers) -> Explanation | None:
-    if answers.policies is None:
+def _of_policies(instance_key: InstanceKey, failure: PodFailure, pod: Obj, objects: ReadObjects) -> Explanation | None:
+    if objects.policies is None:
         return None
-    denied = denied_connections.denials(instance_key, pod, answers.pods, answers.policies)
+    denied = denied_connections.denials(instance_key, pod, objects.pods, objects.policies)
     if not denied:
         return None
     log = container_failures.log_command(pod, failure.container)
