@@ -183,8 +183,8 @@ def _state(given: Obj) -> ClusterState:
         flaws = {key: flaw for key, text in files.items() if (flaw := login_flaw(text))}
         summary = ContentSummary(frozenset(files), "d", login_flaws=flaws)
         state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
-    for name, flaws in given.get("padded", {}).items():
-        summary = ContentSummary(frozenset({"ACCESS_KEY", "SECRET_KEY", *database_keys.KEYS}), "d", paddings=flaws)
+    for name, flaws in given.get("white_space", {}).items():
+        summary = ContentSummary(frozenset({"ACCESS_KEY", "SECRET_KEY", *database_keys.KEYS}), "d", white_space=flaws)
         state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
     for name in given.get("uncertified", ()):
         summary = ContentSummary(frozenset({"tls.crt"}), "d", certificate_keys=frozenset())

@@ -20,7 +20,7 @@ from ..plan.login_file import login_flaws
 from ..plan.model.kinds import PARTIAL, Obj
 from ..plan.model.managed_fields import trim
 from ..plan.model.snapshot import ContentSummary
-from ..plan.padded_values import paddings
+from ..plan.white_space import find_white_space
 
 MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4 KiB, and tenants can add to it
 # Of the keys of a Secret or ConfigMap. An object of a MiB can have a hundred thousand, which would take ten MiB.
@@ -70,7 +70,7 @@ def reference_summary(kind: str, obj: Obj) -> ContentSummary:
         return summary
     data = obj.get("data") or {}
     if summary.has_too_many_keys:
-        return replace(summary, paddings=paddings(data))
+        return replace(summary, white_space=find_white_space(data))
     empty = frozenset(key for key in summary.keys if not data.get(key))
     keys = summary.keys - empty
     return replace(
@@ -78,7 +78,7 @@ def reference_summary(kind: str, obj: Obj) -> ContentSummary:
         keys=keys,
         empty=empty,
         login_flaws=login_flaws(data),
-        paddings=paddings(data),
+        white_space=find_white_space(data),
         certificate_keys=certificate_keys(data),
     )
 

@@ -177,7 +177,7 @@ class CachedReader:
         async with self._lookups.slot(namespace):
             return await self._client.get_or_none(cryostat_path(namespace, name))
 
-    def stable_cryostats(self) -> Iterator[Obj]:
+    def cryostats_not_being_deleted(self) -> Iterator[Obj]:
         """Yield the cached Cryostats that are not being deleted."""
         for instance_key in self._cryostats:
             found = self._cryostats.get(instance_key)

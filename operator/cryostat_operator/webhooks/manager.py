@@ -77,7 +77,7 @@ class WebhookManager:
         probe = ReachabilityProbe(client, namespace, registration.mutating_configuration)
         self._reachability = ReachabilityCheck(
             client,
-            reader.stable_cryostats,
+            reader.cryostats_not_being_deleted,
             reader.record_event,
             metrics.set_webhook_reachable,
             probe if self._registration else None,

@@ -51,7 +51,7 @@ class Cluster(ApiServer):
 class Reader:
     """A cluster without Cryostats."""
 
-    def stable_cryostats(self) -> list[Any]:
+    def cryostats_not_being_deleted(self) -> list[Any]:
         return []
 
     def text_lengths(self, _namespace: str) -> dict[str, int]:

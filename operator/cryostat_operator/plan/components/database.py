@@ -14,7 +14,7 @@ from ..model.desired_state import Blocked, ComponentPlan, ContentUse, without_no
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from ..padded_values import unusable_values
+from ..white_space import unusable_values
 from . import database_secret
 
 NAME: Final = database_secret.NAME
@@ -44,8 +44,8 @@ def build(instance: Instance) -> ComponentPlan:
     problems = tuple(problem for problem in candidates if problem)
     claim = _claim(instance)
     notices = (claims.unchangeable(instance, NAME), claim_resize.not_resized(instance, NAME), _former_volume(instance))
-    padded = unusable_values(instance, NAME, instance.database_secret, (CONNECTION_KEY,))
-    warnings = (*(each for each in notices if each), *padded)
+    with_white_space = unusable_values(instance, NAME, instance.database_secret, (CONNECTION_KEY,))
+    warnings = (*(each for each in notices if each), *with_white_space)
     claim_key = Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME))
     plan = ComponentPlan(
         NAME,
@@ -90,7 +90,7 @@ def _claim(instance: Instance) -> Obj | None:
 def new_record(instance: Instance) -> str | None:
     """Return the record of the keys that are in the Secret now; None if they are not known, or cannot be used."""
     content = instance.snapshot.data.get(("Secret", instance.database_secret))
-    if content and CONNECTION_KEY in content.paddings:
+    if content and CONNECTION_KEY in content.white_space:
         return None  # the database does not start with this key, and a user will correct it
     return database_keys.record(content, str(instance.cryostat.metadata.get("uid", "")))
 

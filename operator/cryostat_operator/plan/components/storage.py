@@ -13,7 +13,7 @@ from ..model.desired_state import ComponentPlan, ContentUse, without_none
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import RandomValue, SecretRequest
-from ..padded_values import unusable_values
+from ..white_space import unusable_values
 from . import buckets
 
 NAME: Final = "storage"

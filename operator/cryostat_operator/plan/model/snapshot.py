@@ -18,7 +18,8 @@ class ContentSummary:
         empty: names of the keys of a Secret without a value.
         login_flaws: why the value of a key in a user's Secret is no valid htpasswd file, by key: the cause, and whether
             the proxy does not start with it, see `login_file.LoginFlaw`.
-        paddings: what is wrong with the beginning or end of values of a user's Secret, see `padded_values.paddings`.
+        white_space: what is wrong with the beginning or end of values of a user's Secret, by key, see
+            `white_space.find_white_space`.
         certificate_keys: keys of a user's Secret whose values are certificates; None if this was not determined.
         digest: hash of its content.
         certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
@@ -33,7 +34,7 @@ class ContentSummary:
     fingerprints: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     empty: frozenset[str] = frozenset()
     login_flaws: Mapping[str, tuple[str, bool]] = field(default_factory=dict, hash=False)
-    paddings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    white_space: Mapping[str, str] = field(default_factory=dict, hash=False)
     certificate_keys: frozenset[str] | None = None
     has_too_many_keys: bool = False
 

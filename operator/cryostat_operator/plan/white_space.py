@@ -1,4 +1,4 @@
-"""Which values of a user's Secret begin or end with white space that a component cannot use.
+"""White space at the beginning or end of values of a user's Secret, which a component cannot use.
 
 The usual origin is `echo VALUE | base64`, which encodes a line break. What each component does with such a value:
 
@@ -23,17 +23,17 @@ KEYS = frozenset({"ACCESS_KEY", "SECRET_KEY", "CONNECTION_KEY"})
 MAX_SIZE = 4096  # characters of a value, in base64, that are read
 
 
-def paddings(data: Mapping[str, str]) -> dict[str, str]:
+def find_white_space(data: Mapping[str, str]) -> dict[str, str]:
     """Return by key what is wrong with the beginning or end of a value, without the value.
 
     Args:
         data: `data` of a Secret, in base64.
     """
-    found = {key: _padding(data[key]) for key in KEYS if data.get(key) and len(data[key]) <= MAX_SIZE}
+    found = {key: _white_space_of(data[key]) for key in KEYS if data.get(key) and len(data[key]) <= MAX_SIZE}
     return {key: text for key, text in found.items() if text}
 
 
-def _padding(value: str) -> str:
+def _white_space_of(value: str) -> str:
     try:
         text = base64.b64decode(value, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
@@ -54,7 +54,7 @@ def unusable_values(instance: Instance, component: str, secret: str, keys: Itera
         component: `database` or `storage`.
     """
     content = instance.snapshot.data.get(("Secret", secret))
-    flaws = content.paddings if content else {}
+    flaws = content.white_space if content else {}
     return tuple(_warning(instance, component, secret, key, flaws[key]) for key in sorted(keys) if key in flaws)
 
 

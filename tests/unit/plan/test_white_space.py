@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.observe.records import reference_summary
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.snapshot import ContentSummary
-from cryostat_operator.plan.padded_values import MAX_SIZE, paddings
+from cryostat_operator.plan.white_space import MAX_SIZE, find_white_space
 from tests.unit.cluster_state import ClusterState, cryostat
 
 EXTERNAL = {"url": "https://s3.example.com", "region": "r"}
@@ -31,23 +31,23 @@ FLAWS = dict.fromkeys(("CONNECTION_KEY", "ENCRYPTION_KEY", "ACCESS_KEY", "SECRET
     ],
 )
 def test_only_the_beginning_and_the_end_count(value: bytes, expected: str | None) -> None:
-    assert paddings({"SECRET_KEY": base64.b64encode(value).decode()}).get("SECRET_KEY") == expected
+    assert find_white_space({"SECRET_KEY": base64.b64encode(value).decode()}).get("SECRET_KEY") == expected
 
 
 def test_other_keys_and_malformed_values_are_ignored() -> None:
-    assert paddings({"other": "YQo=", "ACCESS_KEY": "!", "SECRET_KEY": ""}) == {}
+    assert find_white_space({"other": "YQo=", "ACCESS_KEY": "!", "SECRET_KEY": ""}) == {}
 
 
 def test_the_summary_of_a_secret_says_it_without_the_value() -> None:
     secret: Obj = {"kind": "Secret", "metadata": {"name": "s", "uid": "u"}, "data": {"CONNECTION_KEY": "aHVudGVyMgo="}}
     summary = reference_summary("Secret", secret)
-    assert summary.paddings == {"CONNECTION_KEY": "ends with a line break"}
+    assert summary.white_space == {"CONNECTION_KEY": "ends with a line break"}
     assert "hunter2" not in repr(summary)
 
 
 def test_the_effect_of_white_space_in_a_key_of_the_object_storage() -> None:
     state = ClusterState(cryostat({"objectStorageOptions": {"secretName": "keys"}})).settle()
-    content = ContentSummary(frozenset(FLAWS), "d", paddings={"ACCESS_KEY": "begins with white space"})
+    content = ContentSummary(frozenset(FLAWS), "d", white_space={"ACCESS_KEY": "begins with white space"})
     state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})
     assert [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"] == [
         "Key ACCESS_KEY of Secret keys begins with white space. The application removes the white space, so Deployment "
@@ -66,7 +66,7 @@ def test_the_effect_of_white_space_in_a_key_of_the_object_storage() -> None:
 )
 def test_only_what_a_component_cannot_use_is_reported(spec: Obj, expected: list[str]) -> None:
     state = ClusterState(cryostat(spec)).settle()
-    content = ContentSummary(frozenset(FLAWS), "d", paddings=FLAWS)
+    content = ContentSummary(frozenset(FLAWS), "d", white_space=FLAWS)
     state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})
     assert not state.plan.blocked
     found = [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"]
@@ -79,7 +79,7 @@ def test_a_password_that_is_corrected_is_used_by_a_new_database() -> None:
     state.with_data("Secret", "keys", CONNECTION_KEY="aHVudGVyMgo=", ENCRYPTION_KEY="e")
     content = state.snapshot.data["Secret", "keys"]
     assert content
-    padded = replace(content, paddings={"CONNECTION_KEY": "ends with a line break"})
-    state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): padded})
+    with_white_space = replace(content, white_space={"CONNECTION_KEY": "ends with a line break"})
+    state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): with_white_space})
     state.settle().with_data("Secret", "keys", CONNECTION_KEY="aHVudGVyMg==", ENCRYPTION_KEY="e")
     assert not state.plan.problems
