@@ -119,17 +119,20 @@ def _resources(instance: Instance, spec: Obj, container: Obj) -> Obj:
     These are within the limits of the namespace, add nothing to the requests of the pod, and keep its QoS class. If the
     container has no resources, the init container requests a small amount.
 
+    In a pod with resources of its own, which its containers may not exceed, `agentOptions.resources` is not used, and a
+    container without resources has an init container without them: a LimitRange adds the same amounts to both.
+
     A limit of ephemeral storage in `agentOptions.resources` is left out if no container of the pod has one: the kubelet
     would evict the pod if all its containers together use more, also long after the init container has ended.
     """
     agent = instance.spec.agent_options
-    if spec.get("resources"):
-        return {}  # resources of the whole pod, which no container may exceed
-    if agent and agent.resources:
-        return _without_new_limit(builders.resources(agent.resources, REQUESTS, LIMITS), spec)
     given = container.get("resources") or {}
     kept = {kind: _ordinary_resources(given.get(kind) or {}) for kind in ("requests", "limits")}
     found = {kind: amounts for kind, amounts in kept.items() if amounts}
+    if spec.get("resources"):
+        return found
+    if agent and agent.resources:
+        return _without_new_limit(builders.resources(agent.resources, REQUESTS, LIMITS), spec)
     return found or builders.resources(None, REQUESTS, LIMITS)
 
 

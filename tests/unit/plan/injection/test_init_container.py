@@ -68,8 +68,13 @@ def test_resources_of_the_spec_take_precedence() -> None:
     assert found["resources"]["requests"]["cpu"] == "2"
 
 
-def test_a_pod_with_resources_of_its_own_limits_all_containers() -> None:
-    assert "resources" not in container({"resources": {"limits": {"cpu": "1"}}})
+def test_in_a_pod_with_resources_of_its_own_it_has_those_of_the_container() -> None:
+    """A LimitRange adds amounts to containers without resources. These may exceed the requests of the pod."""
+    spec = {"resources": {"limits": {"cpu": "1"}}}
+    given = instance({"agentOptions": {"resources": {"requests": {"cpu": "2"}}}})
+    own = {"requests": {"cpu": "1m"}, "limits": {"memory": "1Gi"}}
+    assert container(spec, {"resources": own}, given)["resources"] == own
+    assert "resources" not in container(spec, given=given)
 
 
 def test_resources_of_the_init_container() -> None:
