@@ -14,15 +14,15 @@ MAX_REMEMBERED = 5_000
 
 
 class Deletions:
-    """Remembers deleted objects: the last `MAX_REMEMBERED` tombstones, own deletions and lost objects.
+    """Remembers deleted objects: the last `MAX_REMEMBERED` tombstones, own deletions and deletions by others.
 
-    An object is lost if another client deleted it and it is still missing.
+    A deletion by another client is remembered while the object is missing.
     """
 
     def __init__(self) -> None:
         self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
         self._own: dict[str, str] = {}  # UIDs of objects that the operator deleted, the oldest first
-        self._lost: dict[InstanceKey, dict[Key, str]] = {}  # with the UID of the owner
+        self._by_others: dict[InstanceKey, dict[Key, str]] = {}  # with the UID of the owner
 
     def add_tombstone(self, obj: Obj) -> None:
         """Remember that an object was deleted, so that stale responses about it are ignored."""
@@ -33,35 +33,35 @@ class Deletions:
         deleted_at = self._tombstones.get(obj["metadata"]["uid"], "")
         return deleted_at != "" and not is_older(deleted_at, resource_version(obj))
 
-    def lost(self, instance_key: InstanceKey) -> dict[Key, str]:
+    def by_others(self, instance_key: InstanceKey) -> dict[Key, str]:
         """Return the objects that another client deleted and that are still missing, with the UIDs of their owners."""
-        return dict(self._lost.get(instance_key, {}))
+        return dict(self._by_others.get(instance_key, {}))
 
     def add_own(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
         """Remember that the operator deleted an object. The event may arrive before or after the response."""
-        self.restored(instance_key, key)
+        self.exists_again(instance_key, key)
         _remember(self._own, uid, "")
 
-    def add_lost(self, instance_key: InstanceKey, key: Key, uid: str, owner: str) -> None:
-        """Remember an object as lost, unless the operator deleted it.
+    def add_by_others(self, instance_key: InstanceKey, key: Key, uid: str, owner: str) -> None:
+        """Remember that another client deleted an object, unless the operator deleted it.
 
         Args:
             uid: of the object.
             owner: UID of its owner.
         """
         if uid not in self._own:
-            _remember(self._lost.setdefault(instance_key, {}), key, owner)
+            _remember(self._by_others.setdefault(instance_key, {}), key, owner)
 
-    def restored(self, instance_key: InstanceKey, key: Key) -> None:
-        """Forget that an object was lost: it exists again."""
-        self._lost.get(instance_key, {}).pop(key, None)
+    def exists_again(self, instance_key: InstanceKey, key: Key) -> None:
+        """Forget that another client deleted an object: it exists again."""
+        self._by_others.get(instance_key, {}).pop(key, None)
 
-    def forget_lost(self, instance_key: InstanceKey | None = None) -> None:
+    def forget_by_others(self, instance_key: InstanceKey | None = None) -> None:
         """Forget which objects of an instance another client deleted; of all instances if None."""
         if instance_key is None:
-            self._lost.clear()
+            self._by_others.clear()
         else:
-            self._lost.pop(instance_key, None)
+            self._by_others.pop(instance_key, None)
 
 
 def _remember(known: dict[_K, str], key: _K, value: str) -> None:

@@ -202,7 +202,7 @@ class Observer:
         """Drop what is kept for a Cryostat that no longer exists."""
         self._resolver.forget_instance(instance_key)
         self.pods.forget_instance(instance_key)
-        self.owned.deletions.forget_lost(instance_key)
+        self.owned.deletions.forget_by_others(instance_key)
         self.owned.discard_bodies(instance_key)
 
     def renewal_due(self, instance_key: InstanceKey) -> float | None:

@@ -135,7 +135,7 @@ class OwnedObjects:
             # Only what the operator creates again: others may create and delete objects with these labels.
             if self._keeps_body(instance_key, key):
                 owner = record.controller[0] if record.controller else ""
-                self.deletions.add_lost(instance_key, key, record.uid, owner)
+                self.deletions.add_by_others(instance_key, key, record.uid, owner)
             self._triggers.enqueue(instance_key)
         if records is not None and not records:
             self._records.pop(instance_key, None)
@@ -164,7 +164,7 @@ class OwnedObjects:
         record = record_of(kind, obj, with_body=with_body)
         self._put(instance_key, key, record, before)
         self._instances[key] = instance_key
-        self.deletions.restored(instance_key, key)
+        self.deletions.exists_again(instance_key, key)
         return instance_key, before, record
 
     def _put(self, instance_key: InstanceKey, key: Key, record: Record, before: Record | None) -> None:

@@ -53,9 +53,9 @@ class Applier:
         changes = list(changes)
         held = self._limiter.held(instance_key, changes)
         held_keys = {outcome.change.key for outcome in held}
-        lost = self._owned.deletions.lost(instance_key)
+        deleted = self._owned.deletions.by_others(instance_key)
         written = await self.write_all(instance_key, [change for change in changes if change.key not in held_keys])
-        outcomes = self.reverted_changes.record(instance_key, self._limiter.record(instance_key, written), lost)
+        outcomes = self.reverted_changes.record(instance_key, self._limiter.record(instance_key, written), deleted)
         for outcome in outcomes:
             if outcome.change.event and outcome.change.event.reason == Reason.CHANGE_REVERTED:
                 logger.info("%s", outcome.change.event.message)

@@ -63,7 +63,7 @@ class Reconciler:
 
     def reset(self) -> None:
         """Forget the results of earlier leadership terms: another replica may have written since."""
-        self._observer.owned.deletions.forget_lost()
+        self._observer.owned.deletions.forget_by_others()
         self._applier.reset()
         self._adoption.reset()
         self._status.reset()

@@ -57,20 +57,20 @@ class RevertedChanges:
         self._instances: dict[InstanceKey, dict[Key, _History]] = defaultdict(lambda: defaultdict(_History))
 
     def record(
-        self, instance_key: InstanceKey, outcomes: Iterable[Outcome], lost: Mapping[Key, str] | None = None
+        self, instance_key: InstanceKey, outcomes: Iterable[Outcome], deleted: Mapping[Key, str] | None = None
     ) -> list[Outcome]:
         """Count the applied changes that restored what another client had changed.
 
         Args:
-            lost: the objects that another client had deleted before these changes, with the UIDs of their owners.
+            deleted: the objects that another client had deleted before these changes, with the UIDs of their owners.
 
         Returns:
             The same outcomes. The first change of a field, or deletion of an object, has an event.
         """
         self._expire(instance_key)
         histories = self._instances[instance_key]
-        deleted = lost or {}
-        return [self._recorded(histories, each, deleted) if each.state == "applied" else each for each in outcomes]
+        known = deleted or {}
+        return [self._recorded(histories, each, known) if each.state == "applied" else each for each in outcomes]
 
     def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""
@@ -93,13 +93,13 @@ class RevertedChanges:
         """Forget everything."""
         self._instances.clear()
 
-    def _recorded(self, histories: dict[Key, _History], outcome: Outcome, lost: Mapping[Key, str]) -> Outcome:
-        event = self._record(histories, outcome.change, lost)
+    def _recorded(self, histories: dict[Key, _History], outcome: Outcome, deleted: Mapping[Key, str]) -> Outcome:
+        event = self._record(histories, outcome.change, deleted)
         if event is None or outcome.change.event is not None:
             return outcome
         return replace(outcome, change=replace(outcome.change, event=event))
 
-    def _record(self, histories: dict[Key, _History], change: Change, lost: Mapping[Key, str]) -> Problem | None:
+    def _record(self, histories: dict[Key, _History], change: Change, deleted: Mapping[Key, str]) -> Problem | None:
         """Count what a change restored. Return an event if a path was not restored before within `WINDOW_SECONDS`."""
         if change.obj is None:  # the operator deleted the object: another creation is no repetition
             histories.pop(change.key, None)
@@ -109,7 +109,7 @@ class RevertedChanges:
         is_repeated = content == history.content
         history.content = b"" if change.verb == "recreate" else content
         history.component = change.component
-        if change.verb == "create" and (is_repeated or _was_lost(change, lost)):
+        if change.verb == "create" and (is_repeated or _was_deleted(change, deleted)):
             return _event(change, {DELETION: []}) if self._count(history, DELETION) else None
         new: dict[str, list[str]] = {}
         for path in change.paths:
@@ -144,10 +144,10 @@ class RevertedChanges:
                 history.managers.clear()
 
 
-def _was_lost(change: Change, lost: Mapping[Key, str]) -> bool:
+def _was_deleted(change: Change, deleted: Mapping[Key, str]) -> bool:
     """Whether another client deleted an object of this Cryostat, not one of an earlier Cryostat of the same name."""
     owner = controller_of(change.obj) if change.obj else None
-    return lost.get(change.key) == (owner[0] if owner else "")
+    return deleted.get(change.key) == (owner[0] if owner else "")
 
 
 def _repeated(history: _History) -> list[str]:

@@ -21,21 +21,21 @@ def test_a_stale_response_does_not_restore_a_deleted_object() -> None:
     assert recorded.now == [INSTANCE]
 
 
-def test_an_object_that_another_client_deleted_is_lost_until_it_exists_again() -> None:
+def test_a_deletion_by_another_client_is_remembered_until_the_object_exists_again() -> None:
     objects, _ = cache()
     store = objects.store("ConfigMap")
     objects.handle_event("ConfigMap", owned("x-lock", 1))
     store.remove(owned("x-lock", 2))
-    assert objects.deletions.lost(INSTANCE) == {LOCK: "u"}, "with the UID of its owner"
+    assert objects.deletions.by_others(INSTANCE) == {LOCK: "u"}, "with the UID of its owner"
     objects.record_write("ConfigMap", owned("x-lock", 3, uid="second"))
-    assert objects.deletions.lost(INSTANCE) == {}
+    assert objects.deletions.by_others(INSTANCE) == {}
     store.remove(owned("x-lock", 4, uid="second"))
-    objects.deletions.forget_lost(INSTANCE)
-    assert objects.deletions.lost(INSTANCE) == {}
+    objects.deletions.forget_by_others(INSTANCE)
+    assert objects.deletions.by_others(INSTANCE) == {}
 
 
 @pytest.mark.parametrize("first", ["event", "response"])
-def test_an_object_that_the_operator_deleted_is_not_lost(first: str) -> None:
+def test_a_deletion_by_the_operator_is_not_one_by_another_client(first: str) -> None:
     objects, _ = cache()
     obj = owned("x-lock", 1)
     objects.handle_event("ConfigMap", obj)
@@ -43,27 +43,27 @@ def test_an_object_that_the_operator_deleted_is_not_lost(first: str) -> None:
         objects.store("ConfigMap").remove(owned("x-lock", 2))
     objects.deletions.add_own(INSTANCE, LOCK, obj["metadata"]["uid"])
     objects.store("ConfigMap").remove(owned("x-lock", 2))
-    assert objects.deletions.lost(INSTANCE) == {}
+    assert objects.deletions.by_others(INSTANCE) == {}
 
 
-def test_objects_with_names_that_the_operator_does_not_use_are_not_lost() -> None:
+def test_deletions_of_objects_that_the_operator_does_not_create_are_not_remembered() -> None:
     objects, _ = cache()
     objects.handle_event("ConfigMap", owned("other", 1))
     objects.store("ConfigMap").remove(owned("other", 2))
-    assert objects.deletions.lost(INSTANCE) == {}
+    assert objects.deletions.by_others(INSTANCE) == {}
 
 
-def test_a_limited_number_of_lost_objects_is_remembered() -> None:
+def test_a_limited_number_of_deletions_is_remembered() -> None:
     objects, _ = cache()
     for number in range(MAX_REMEMBERED + 1):
         name = f"cryostat-agent-{number:064x}"
         objects.handle_event("Secret", owned(name, 1, uid=name))
         objects.store("Secret").remove(owned(name, 2, uid=name))
-    assert len(objects.deletions.lost(INSTANCE)) == MAX_REMEMBERED
+    assert len(objects.deletions.by_others(INSTANCE)) == MAX_REMEMBERED
 
 
-def test_objects_of_a_deleted_cryostat_are_not_lost() -> None:
+def test_deletions_are_not_remembered_without_the_cryostat() -> None:
     objects, _ = cache(exists=False)
     objects.handle_event("ConfigMap", owned("x-lock", 1))
     objects.store("ConfigMap").remove(owned("x-lock", 2))
-    assert objects.deletions.lost(INSTANCE) == {}
+    assert objects.deletions.by_others(INSTANCE) == {}

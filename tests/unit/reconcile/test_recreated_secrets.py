@@ -134,7 +134,7 @@ async def test_a_later_creation_has_the_values_of_one_that_failed(cluster: Clust
         await replace(writer, live)
     assert cluster.server.find(SECRET) is None
     cluster.owned.remove(INSTANCE, SECRET)
-    assert cluster.owned.deletions.lost(INSTANCE) == {}, "no event says that another client deleted it"
+    assert cluster.owned.deletions.by_others(INSTANCE) == {}, "no event says that another client deleted it"
     cluster.server.hook = None
     await create(writer, live)
     assert stored_values(cluster) == BOTH

@@ -189,7 +189,7 @@ async def test_a_deletion_without_a_response_is_the_operators_own(cluster: Clust
     with pytest.raises(ApiUnavailable):
         await write(cluster, "delete", MAP, None, uid=live["metadata"]["uid"])
     cluster.owned.remove(INSTANCE, MAP)
-    assert cluster.owned.deletions.lost(INSTANCE) == {}, "no event says that another client deleted it"
+    assert cluster.owned.deletions.by_others(INSTANCE) == {}, "no event says that another client deleted it"
 
 
 def test_the_metadata_patch_never_contains_data() -> None:
