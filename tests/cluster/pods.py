@@ -123,6 +123,8 @@ def pods(draw: st.DrawFn) -> Object:
         if draw(st.booleans()):
             each["restartPolicy"] = "Always"
     annotations = draw(st.dictionaries(st.just("cryostat.io/smart-triggers"), _pick("a,b.c, a", "A", ""), max_size=1))
+    if draw(_pick(False, True)):
+        annotations["cryostat.io/container"] = ", ".join(each["name"] for each in containers[:3])
     metadata = {"generateName": "random-", "labels": draw(_LABELS), "annotations": annotations}
     spec = {**draw(_SPEC), "volumes": volumes, "containers": containers, "initContainers": init}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

@@ -202,7 +202,7 @@ def instrumented(pod: Object) -> list[str]:
     return [each["name"] for each in containers if "-javaagent:" in json.dumps(each.get("env") or [])]
 
 
-def test_the_default_container_gets_the_agent_and_the_label_takes_precedence(
+def test_the_default_container_gets_the_agent_unless_others_are_named(
     webhooks: WebhookPlane, home: str, labels: dict[str, str]
 ) -> None:
     """As Istio and Argo Workflows write pods: their own container first, and an annotation with the user's one."""
@@ -214,6 +214,8 @@ def test_the_default_container_gets_the_agent_and_the_label_takes_precedence(
         assert "Warning: Cryostat agent:" not in webhooks.warnings(given)
         given["metadata"]["labels"] = {**labels, "cryostat.io/container": first}
         assert instrumented(webhooks.api.create(given)) == [first]
+        given["metadata"]["annotations"]["cryostat.io/container"] = f"main,{first}"
+        assert instrumented(webhooks.api.create(given)) == [first, "main"]
         bare = pod(home, labels, containers=containers)
         guess = 'the agent is added to container "helper", the first of 2'
         assert (guess in webhooks.warnings(bare)) == (first == "helper")

@@ -13,7 +13,7 @@ from ..api.validation import InvalidCryostatError, read_cryostat
 from ..kube.errors import ApiError
 from ..metrics import InjectionCounts
 from ..plan.injection.labels import requested_instance, requested_options
-from ..plan.injection.pod_fields import NotInjectableError, select_container
+from ..plan.injection.pod_fields import NotInjectableError, select_containers
 from ..plan.injection.pod_mutator import inject_agent
 from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
@@ -162,7 +162,7 @@ class AgentAdmission:
         parsed = requested_options(template)
         warnings = [*parsed.errors, *parsed.hints]
         try:
-            selection = select_container(template, parsed.options.container if parsed.options else None)
+            selection = select_containers(template, parsed.options.containers if parsed.options else ())
             if selection.hint:
                 warnings.append(selection.hint)
             cryostat, _ = await self._requested_cryostat(namespace, instance_key)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from ..kube.errors import ApiError
 from ..plan.injection.java_options import sources
 from ..plan.injection.labels import requested_options
-from ..plan.injection.pod_fields import NotInjectableError, PodContext, select_container
+from ..plan.injection.pod_fields import NotInjectableError, PodContext, select_containers
 from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.kinds import Key
@@ -38,10 +38,11 @@ class PodContextReader:
         options = requested_options(request.obj).options
         unread: set[tuple[str, str]] = set()
         with suppress(NotInjectableError):  # `inject_agent` raises the same error
-            container, _ = select_container(request.obj, options.container if options else None)
+            containers, _ = select_containers(request.obj, options.containers if options else ())
+            found = [source for container in containers for source in sources(container)]
             unread = {
                 (source.kind, source.name)
-                for source in sources(container)[:MAX_SOURCES]
+                for source in found[:MAX_SOURCES]
                 if source.kind == "ConfigMap" or request.from_api_server
             }
         certificate = names.agent_certificate(instance.namespace, instance.name, namespace)

@@ -14,7 +14,7 @@ from tests.unit.webhooks.agent_requests import CRYOSTAT, Reader, request
 
 EVENT = (
     'Pod p in namespace n: the agent was not added, because there is no container "none0", '
-    "which the label cryostat.io/container names"
+    "which cryostat.io/container names"
 )
 
 

@@ -32,6 +32,17 @@ async def test_few_sources_are_read(is_api_server: bool, kinds: set[str]) -> Non
     assert len(reader.read) == MAX_SOURCES - (not is_api_server)
 
 
+async def test_sources_of_each_container_with_the_agent_are_read() -> None:
+    given = request({"envFrom": [{"configMapRef": {"name": "a"}}]})
+    for name in ("b", "c"):
+        container = {"name": name, "envFrom": [{"configMapRef": {"name": name}}]}
+        given.obj["spec"]["containers"].append(container)
+    given.obj["metadata"]["annotations"] = {"cryostat.io/container": "app,c"}
+    reader = Reader()
+    await PodContextReader(reader).read(given, instance(tls=False))
+    assert set(reader.read) == {("ConfigMap", "a"), ("ConfigMap", "c")}
+
+
 async def test_with_tls_the_certificate_of_the_agent_is_read() -> None:
     reader = Reader()
     context = await PodContextReader(reader).read(request(), instance(tls=True))

@@ -21,14 +21,17 @@ LOG_LEVEL = "io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel"
 _P = "CRYOSTAT_AGENT_"  # prefix of the variables
 
 
-def agent_variables(instance: Instance, context: PodContext, options: AgentOptions) -> list[Obj]:
+def agent_variables(instance: Instance, context: PodContext, options: AgentOptions, container: str = "") -> list[Obj]:
     """Return all variables that the agent reads. A variable refers only to variables before it.
 
     Args:
         instance: the Cryostat that the agent registers with.
         context: namespace of the pod, address family of pods, FIPS mode.
         options: the options from the labels of the pod.
+        container: the name of the container, needed if several containers get the agent.
     """
+    # The application shows this name, and each agent of a pod needs its own.
+    suffix = f"-{container}" if len(options.containers) > 1 else ""
     return [
         builders.env(f"{_P}BASEURI", gateway(instance)),
         # The agent's default refuses Services whose addresses are not private by RFC 1918, as on GKE and with IPv6.
@@ -37,7 +40,7 @@ def agent_variables(instance: Instance, context: PodContext, options: AgentOptio
         # need it, and users who control the pods of the instance could use it.
         builders.env(f"{_P}AUTHORIZATION_TYPE", "none"),
         _field(f"{_P}POD_NAME", "metadata.name"),
-        builders.env(f"{_P}APP_NAME", f"$({_P}POD_NAME)"),
+        builders.env(f"{_P}APP_NAME", f"$({_P}POD_NAME){suffix}"),
         _field(f"{_P}POD_IP", "status.podIP"),
         builders.env(f"{_P}API_WRITES_ENABLED", builders.bool_text(not options.read_only)),
         builders.env(f"{_P}WEBSERVER_PORT", str(options.callback_port)),

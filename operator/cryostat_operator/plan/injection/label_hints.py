@@ -10,7 +10,9 @@ from ...api.spec_warnings import MAX_KEY_LENGTH, suggestion
 
 PREFIX = "cryostat.io/"
 CRYOSTAT_PREFIX = f"{constants.GROUP}/"  # of keys of Cryostats and of their objects
-SMART_TRIGGERS = f"{PREFIX}smart-triggers"  # also an annotation: the value of a label cannot name several ConfigMaps
+CONTAINER = f"{PREFIX}container"
+SMART_TRIGGERS = f"{PREFIX}smart-triggers"
+ANNOTATIONS = (CONTAINER, SMART_TRIGGERS)  # also annotations: the value of a label cannot contain several names
 KEYS = (
     "name", "namespace", "log-level", "callback-port", "container", "read-only", "java-options-var",
     "harvester-template", "harvester-period", "harvester-max-files", "harvester-exit-max-age",
@@ -27,7 +29,7 @@ def misplaced_keys(labels: Mapping[str, str], annotations: Mapping[str, str]) ->
             yield f"label {key} has no effect on pods; did you mean {PREFIX}{name}?"
     for key in annotations:
         name = key.removeprefix(PREFIX)[:MAX_KEY_LENGTH]
-        if key.startswith(PREFIX) and key != SMART_TRIGGERS:
+        if key.startswith(PREFIX) and key not in ANNOTATIONS:
             hint = f"use a label {key}" if name in KEYS else suggestion(name, KEYS)
             yield f"annotation {PREFIX}{name} has no effect; {hint}"
 

@@ -15,7 +15,7 @@ from ...api.base import DNS_SUBDOMAIN
 from ...api.spec_warnings import suggestion
 from ..model.kinds import InstanceKey, Obj
 from ..quantities import quantity
-from .label_hints import KEYS, PREFIX, SMART_TRIGGERS, misplaced_keys
+from .label_hints import CONTAINER, KEYS, PREFIX, SMART_TRIGGERS, misplaced_keys
 
 DEFAULT_PORT = 9977
 DEFAULT_VARIABLE = "JAVA_TOOL_OPTIONS"
@@ -24,6 +24,7 @@ LOG_LEVELS = ("off", "error", "warn", "info", "debug", "trace")
 # Kubernetes limits the values of labels to 63 characters. Reviews can also come from other callers than the API server.
 MAX_LABEL_LENGTH = 63
 MAX_SMART_TRIGGERS = 64
+MAX_CONTAINERS = 16
 MAX_HINTS = 10
 _MAX_INT64 = 2**63 - 1
 _NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -46,11 +47,16 @@ class Harvester:
 
 @dataclass(frozen=True)
 class AgentOptions:
-    """The options that a pod sets for its agent, or their defaults."""
+    """The options that a pod sets for its agent, or their defaults.
+
+    Attributes:
+        callback_port: of the agent in the first container; those in further containers have the next ports.
+        containers: names of the containers that get the agent; empty if the pod names none.
+    """
 
     log_level: str
     callback_port: int
-    container: str | None
+    containers: tuple[str, ...]
     read_only: bool
     java_options_variable: str
     harvester: Harvester | None
@@ -84,8 +90,10 @@ def requested_options(pod: Obj) -> ParsedLabels:
 
 
 def parse_labels(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ParsedLabels:
-    """Parse the `cryostat.io/` labels and the annotation with smart triggers."""
+    """Parse the `cryostat.io/` labels, and the annotations with smart triggers and containers."""
     reader = LabelReader(labels)
+    containers = reader.names(CONTAINER, annotations, "containers", MAX_CONTAINERS)
+    last_port = 65535 - max(len(containers) - 1, 0)
     template = labels.get(f"{PREFIX}harvester-template")
     harvester = Harvester(
         template=template or "",
@@ -96,8 +104,8 @@ def parse_labels(labels: Mapping[str, str], annotations: Mapping[str, str]) -> P
     )
     options = AgentOptions(
         log_level=labels.get(f"{PREFIX}log-level") or "off",
-        callback_port=reader.value("callback-port", lambda text: parse_number(text, 1, 65535), DEFAULT_PORT),
-        container=labels.get(f"{PREFIX}container") or None,
+        callback_port=reader.value("callback-port", lambda text: parse_number(text, 1, last_port), DEFAULT_PORT),
+        containers=containers,
         read_only=reader.value("read-only", parse_boolean, False),
         java_options_variable=reader.value("java-options-var", parse_variable, DEFAULT_VARIABLE),
         harvester=harvester if template else None,
@@ -154,17 +162,20 @@ class LabelReader:
 
     def smart_triggers(self, annotations: Mapping[str, str]) -> tuple[str, ...]:
         """Return the names of the ConfigMaps in the annotation and in the label, without repetitions."""
-        found: list[str] = []
-        for source in (annotations.get(SMART_TRIGGERS, ""), self._labels.get(SMART_TRIGGERS, "")):
-            names = (part.strip() for part in source.split(","))
-            found += [name for name in names if name]
-        if len(found) > MAX_SMART_TRIGGERS:
-            self.errors.append(f"{SMART_TRIGGERS} names {len(found)} ConfigMaps; {MAX_SMART_TRIGGERS} are allowed")
-            return ()
+        found = self.names(SMART_TRIGGERS, annotations, "ConfigMaps", MAX_SMART_TRIGGERS)
         for name in found:
             if len(name) > 253 or not re.fullmatch(DNS_SUBDOMAIN, name):
                 self.errors.append(f'{SMART_TRIGGERS}: "{name[:253]}" is not the name of a ConfigMap')
-        return tuple(dict.fromkeys(found))
+        return found
+
+    def names(self, key: str, annotations: Mapping[str, str], objects: str, maximum: int) -> tuple[str, ...]:
+        """Return the names in an annotation, separated by commas, and then those in the label of the same key."""
+        text = f"{annotations.get(key, '')},{self._labels.get(key, '')}"
+        found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        if len(found) > maximum:
+            self.errors.append(f"{key} names {len(found)} {objects}; {maximum} are allowed")
+            return ()
+        return found
 
 
 def parse_number(text: str, minimum: int, maximum: int) -> int:

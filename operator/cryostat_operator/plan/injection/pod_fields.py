@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,49 +46,49 @@ class PodContext:
 
 
 class Selection(NamedTuple):
-    """The container to instrument, and a hint if it was guessed."""
+    """The containers to instrument, at least one, and a hint if it was guessed."""
 
-    container: Obj
+    containers: tuple[Obj, ...]
     hint: str = ""
 
 
-def select_container(pod: Obj, name: str | None) -> Selection:
-    """Select the container that gets the agent.
+def select_containers(pod: Obj, names: Sequence[str] = ()) -> Selection:
+    """Select the containers that get the agent.
 
-    The first of these rules that applies decides: the container that the label `cryostat.io/container` names, the one
-    that the annotation `kubectl.kubernetes.io/default-container` names, the first one that is not a known sidecar.
+    The first of these rules that applies decides: the containers that `cryostat.io/container` names, the one that the
+    annotation `kubectl.kubernetes.io/default-container` names, the first one that is not a known sidecar.
 
     Args:
         pod: a pod or a pod template.
-        name: the value of the label, None without it.
+        names: the names in the label or annotation `cryostat.io/container`.
 
     Raises:
-        NotInjectableError: there is no container, or none of that name.
+        NotInjectableError: there is no container, or none with one of the names.
     """
     containers: list[Obj] = (pod.get("spec") or {}).get("containers") or []
-    if name is not None:
-        return Selection(_container(pod.get("spec") or {}, name))
+    if names:
+        return Selection(tuple(_container(pod.get("spec") or {}, name) for name in names))
     if not containers:
         raise NotInjectableError("there is no container")
     annotated = ((pod.get("metadata") or {}).get("annotations") or {}).get(DEFAULT_CONTAINER)
     for container in containers:
         if annotated and container.get("name") == annotated:
-            return Selection(container)
+            return Selection((container,))
     candidates = [each for each in containers if not _is_sidecar(each)] or containers
     if len(candidates) == 1:
-        return Selection(candidates[0])
+        return Selection((candidates[0],))
     chosen = candidates[0]
     hint = (
         f'the agent is added to container "{chosen.get("name")}", the first of {len(candidates)}; '
-        f"choose another one with the label cryostat.io/container"
+        "choose another one with the label cryostat.io/container, or several with an annotation of this name"
     )
-    return Selection(chosen, hint)
+    return Selection((chosen,), hint)
 
 
 def _container(spec: Obj, name: str) -> Obj:
     if container := find_named(spec, "containers", name):
         return container
-    label = "which the label cryostat.io/container names"
+    label = "which cryostat.io/container names"
     if find_named(spec, "initContainers", name):
         raise NotInjectableError(f'"{name[:63]}", {label}, is an init container; the agent is added to containers only')
     raise NotInjectableError(f'there is no container "{name[:63]}", {label}')

@@ -1,4 +1,4 @@
-"""Adds the agent to a pod. The pod stays valid and keeps all settings of its author.
+"""Adds the agent to containers of a pod. The pod stays valid and keeps all settings of its author.
 
 A pod that already has the agent is not changed. If the agent cannot be added, the result has the reason.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import builders
 from ..image_releases import too_new_agent
@@ -26,7 +26,7 @@ from .init_container import (
 )
 from .java_options import ContainerVariables
 from .labels import AgentOptions, requested_options
-from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windows, put_named, select_container
+from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windows, put_named, select_containers
 from .temporary_files import check_temporary_files
 
 PORT_NAME = "cryostat-cb"
@@ -70,12 +70,12 @@ class PodMutator:
     def __init__(self, pod: Obj, instance: Instance, context: PodContext, options: AgentOptions) -> None:
         self.pod, self.instance, self.context, self.options = pod, instance, context, options
         self.spec: Obj = pod.get("spec") or {}
-        selection = select_container(pod, options.container)
-        self.container = selection.container
+        selection = select_containers(pod, options.containers)
+        self.containers = selection.containers
         self.hints: list[str] = [selection.hint] if selection.hint else []
 
     def mutate(self) -> None:
-        """Add volumes, the init container, the port and the variables.
+        """Add volumes, the init container, and to each selected container a port and the variables.
 
         Raises:
             NotInjectableError: the agent cannot be added; the pod is then changed in part and must not be used.
@@ -84,13 +84,16 @@ class PodMutator:
         self._add_volumes()
         self._allow_eviction()
         self._add_init_container()
-        self._add_port()
-        self._add_variables()
+        for index, container in enumerate(self.containers):
+            options = replace(self.options, callback_port=self.options.callback_port + index)
+            self._add_port(container, options.callback_port)
+            self._add_variables(container, options)
+        self._add_instance_hints()
 
     def _check(self) -> None:
         if is_for_windows(self.spec):
             raise NotInjectableError("there is no agent for Windows")
-        self.hints += filter(None, (check_storage(self.spec), check_temporary_files(self.container)))
+        self.hints += filter(None, (check_storage(self.spec), *map(check_temporary_files, self.containers)))
         if self.instance.tls and not self.context.certificate:
             raise NotInjectableError(
                 f"Secret {self._certificate} with the agents' certificate does not exist yet; "
@@ -101,12 +104,16 @@ class PodMutator:
     def _certificate(self) -> str:
         return names.agent_certificate(self.instance.namespace, self.instance.name, self.context.namespace)
 
-    def _add_variables(self) -> None:
-        agent = f"-javaagent:{AGENT_DIRECTORY}/{AGENT_JAR}={environment.LOG_LEVEL}={self.options.log_level}"
-        variables = ContainerVariables(self.container, self.context.keys)
-        variables.add(environment.agent_variables(self.instance, self.context, self.options))
-        variables.append_option(self.options.java_options_variable, agent)
-        self.hints += variables.hints
+    def _add_variables(self, container: Obj, options: AgentOptions) -> None:
+        agent = f"-javaagent:{AGENT_DIRECTORY}/{AGENT_JAR}={environment.LOG_LEVEL}={options.log_level}"
+        name = str(container.get("name"))
+        variables = ContainerVariables(container, self.context.keys)
+        variables.add(environment.agent_variables(self.instance, self.context, options, name))
+        variables.append_option(options.java_options_variable, agent)
+        prefix = f'container "{name}": ' if len(self.containers) > 1 else ""
+        self.hints += [f"{prefix}{hint}" for hint in variables.hints]
+
+    def _add_instance_hints(self) -> None:
         self.hints += filter(None, (too_new_agent(self.instance),))
         agent_options = self.instance.spec.agent_options
         if self.context.ipv6 and not (agent_options and agent_options.disable_hostname_verification):
@@ -143,7 +150,10 @@ class PodMutator:
         if found is not None and set(found) != set(volume):
             raise NotInjectableError(f'the pod has a volume "{name}" of another kind; rename that volume')
         put_named(self.spec, "volumes", volume)
-        mounts = self.container.setdefault("volumeMounts", [])
+        for container in self.containers:
+            self._add_mount(container.setdefault("volumeMounts", []), name, path)
+
+    def _add_mount(self, mounts: list[Obj], name: str, path: str) -> None:
         at_path = [mount for mount in mounts if _normalized(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
             raise NotInjectableError(f"another volume is mounted at {path}; mount it at another path")
@@ -193,18 +203,17 @@ class PodMutator:
             raise NotInjectableError(
                 f'the pod has a container "{INIT_CONTAINER}", as the init container of the agent is named; rename it'
             )
-        put_named(self.spec, "initContainers", init_container(self.instance, self.spec, self.container))
+        put_named(self.spec, "initContainers", init_container(self.instance, self.spec, self.containers[0]))
 
-    def _add_port(self) -> None:
+    def _add_port(self, selected: Obj, port: int) -> None:
         """Declare the port of the agent, unless a container already declares it. Nothing depends on the declaration."""
-        port = self.options.callback_port
         if self.spec.get("hostNetwork"):
             # The scheduler would not place two pods with the same declared port on one node.
             self.hints.append(f"the pod has hostNetwork, so the agent listens on port {port} of the node")
             return
         for container in self.spec["containers"]:
             for known in container.get("ports") or []:
-                if known.get("name") == PORT_NAME and container is self.container:
+                if known.get("name") == PORT_NAME and container is selected:
                     return
                 if known.get("containerPort") == port and known.get("protocol", "TCP") == "TCP":
                     self.hints.append(
@@ -212,7 +221,7 @@ class PodMutator:
                         "choose another one with the label cryostat.io/callback-port"
                     )
                     return
-        self.container.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
+        selected.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
 
 
 def _normalized(path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..model.kinds import Obj
-from .label_hints import PREFIX, SMART_TRIGGERS
+from .label_hints import ANNOTATIONS, PREFIX
 
 
 def propagate(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
@@ -69,4 +69,4 @@ def _propagated(
 def _agent_metadata(obj: Obj | None, field: str) -> dict[str, str]:
     """Return the labels or annotations of a workload that configure the agent."""
     found: Any = ((obj or {}).get("metadata") or {}).get(field) or {}
-    return {k: v for k, v in found.items() if (k.startswith(PREFIX) if field == "labels" else k == SMART_TRIGGERS)}
+    return {k: v for k, v in found.items() if (k.startswith(PREFIX) if field == "labels" else k in ANNOTATIONS)}

@@ -27,7 +27,7 @@ NAME, NAMESPACE = "cryostat.io/name", "cryostat.io/namespace"
             {"cryostat.io/smart-trigger": "x"},
             "annotation cryostat.io/smart-trigger has no effect; did you mean smart-triggers?",
         ),
-        ({}, {"cryostat.io/smart-triggers": "x", "example.com/name": "y"}, ""),
+        ({}, {"cryostat.io/smart-triggers": "x", "cryostat.io/container": "a,b", "example.com/name": "y"}, ""),
         ({"operator.cryostat.io/name": "x", NAME: "x"}, {}, ""),
         ({"operator.cryostat.io/team": "x"}, {}, ""),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cryostat_operator.plan.injection import labels
-from cryostat_operator.plan.injection.label_hints import SMART_TRIGGERS
+from cryostat_operator.plan.injection.label_hints import CONTAINER, SMART_TRIGGERS
 from cryostat_operator.plan.injection.labels import AgentOptions
 
 
@@ -21,7 +21,7 @@ def parse(annotation: str = "", **values: str) -> labels.ParsedLabels:
 
 
 def test_defaults() -> None:
-    assert options() == AgentOptions("off", 9977, None, False, "JAVA_TOOL_OPTIONS", None, ())
+    assert options() == AgentOptions("off", 9977, (), False, "JAVA_TOOL_OPTIONS", None, ())
 
 
 def test_all_options() -> None:
@@ -30,7 +30,7 @@ def test_all_options() -> None:
         harvester_template="t", harvester_period="1m30s", harvester_max_files="3", harvester_exit_max_age="0",
         harvester_exit_max_size="1Ki", smart_triggers="c",
     )  # fmt: skip
-    assert (found.log_level, found.callback_port, found.container, found.read_only) == ("debug", 1234, "app", True)
+    assert (found.log_level, found.callback_port, found.containers, found.read_only) == ("debug", 1234, ("app",), True)
     assert (found.java_options_variable, found.smart_triggers) == ("X", ("a", "b", "c"))
     assert found.harvester == labels.Harvester("t", 90_000, 3, 0, 1024)
 
@@ -60,6 +60,24 @@ def test_smart_triggers_are_names_of_config_maps() -> None:
     assert parse("A_B").errors[0] == 'cryostat.io/smart-triggers: "A_B" is not the name of a ConfigMap'
     many = parse(",".join(f"m{number}" for number in range(65))).errors[0]
     assert many == "cryostat.io/smart-triggers names 65 ConfigMaps; 64 are allowed"
+
+
+def test_several_containers_are_named_by_an_annotation() -> None:
+    found = labels.parse_labels({CONTAINER: "c"}, {CONTAINER: "a, b,,a"}).options
+    assert found is not None
+    assert found.containers == ("a", "b", "c")
+
+
+def test_each_container_needs_a_port() -> None:
+    last = {CONTAINER: "a,b"}
+    assert labels.parse_labels({"cryostat.io/callback-port": "65534"}, last).errors == ()
+    assert labels.parse_labels({"cryostat.io/callback-port": "65535"}, last).errors == (
+        'label cryostat.io/callback-port: "65535" is not a number from 1 to 65534',
+    )
+    many = ",".join(f"c{number}" for number in range(17))
+    assert labels.parse_labels({}, {CONTAINER: many}).errors == (
+        "cryostat.io/container names 17 containers; 16 are allowed",
+    )
 
 
 @pytest.mark.parametrize(

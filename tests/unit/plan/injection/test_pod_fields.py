@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.injection import pod_fields
-from cryostat_operator.plan.injection.pod_fields import NotInjectableError, PodContext, select_container
+from cryostat_operator.plan.injection.pod_fields import NotInjectableError, PodContext, select_containers
 from cryostat_operator.plan.injection.pod_mutator import inject_agent
 from tests.unit.plan.injection.pods import instance_of
 from tests.unit.plan.injection.pods import pod as requesting_pod
@@ -22,42 +22,46 @@ def pod(*names: str, **annotations: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "label", "expected"),
+    ("given", "names", "expected"),
     [
-        (pod("a"), None, "a"),
+        (pod("a"), "", "a"),
         (pod("a", "b"), "b", "b"),
-        (pod("a", "b", default_container="b"), None, "b"),
+        (pod("a", "b", "c"), "ca", "ca"),
+        (pod("a", "b", default_container="b"), "", "b"),
         (pod("a", "b", default_container="b"), "a", "a"),
-        (pod("istio-proxy", "a"), None, "a"),
-        (pod("sidecar-x", "envoy", "a"), None, "a"),
-        (pod("istio-proxy"), None, "istio-proxy"),
+        (pod("istio-proxy", "a"), "", "a"),
+        (pod("sidecar-x", "envoy", "a"), "", "a"),
     ],
 )
-def test_the_container_that_gets_the_agent(given: dict[str, Any], label: str | None, expected: str) -> None:
-    selection = select_container(given, label)
-    assert (selection.container["name"], selection.hint) == (expected, "")
+def test_the_containers_that_get_the_agent(given: dict[str, Any], names: str, expected: str) -> None:
+    selection = select_containers(given, tuple(names))
+    assert ("".join(each["name"] for each in selection.containers), selection.hint) == (expected, "")
+
+
+def test_a_known_sidecar_gets_the_agent_if_it_is_the_only_container() -> None:
+    assert select_containers(pod("istio-proxy")) == (({"name": "istio-proxy"},), "")
 
 
 def test_a_guess_is_a_hint() -> None:
-    selection = select_container(pod("a", "b", default_container="missing"), None)
-    assert selection.container["name"] == "a"
+    selection = select_containers(pod("a", "b", default_container="missing"))
+    assert selection.containers[0]["name"] == "a"
     assert selection.hint == (
-        'the agent is added to container "a", the first of 2; choose another one with the label cryostat.io/container'
+        'the agent is added to container "a", the first of 2; choose another one with the label cryostat.io/container, '
+        "or several with an annotation of this name"
     )
 
 
 def test_a_pod_without_the_container() -> None:
     with pytest.raises(NotInjectableError, match='no container "b"'):
-        select_container(pod("a"), "b")
+        select_containers(pod("a"), ("a", "b"))
     sidecar = {"name": "java", "restartPolicy": "Always"}
     with pytest.raises(NotInjectableError) as error:
-        select_container({"spec": {"containers": [{"name": "a"}], "initContainers": [sidecar]}}, "java")
+        select_containers({"spec": {"containers": [{"name": "a"}], "initContainers": [sidecar]}}, ("java",))
     assert str(error.value) == (
-        '"java", which the label cryostat.io/container names, is an init container; the agent is added to containers '
-        "only"
+        '"java", which cryostat.io/container names, is an init container; the agent is added to containers only'
     )
     with pytest.raises(NotInjectableError, match="no container"):
-        select_container({"spec": {}}, None)
+        select_containers({"spec": {}})
 
 
 @pytest.mark.parametrize(

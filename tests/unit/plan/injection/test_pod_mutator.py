@@ -107,6 +107,35 @@ def test_several_smart_triggers_by_annotation() -> None:
     assert [source["configMap"]["name"] for source in volume["projected"]["sources"]] == ["a", "b.c"]
 
 
+def test_several_containers_get_the_agent() -> None:
+    given = pod({"env": [{"name": "CRYOSTAT_AGENT_BASEURI", "value": "x"}]}, {"cryostat.io/smart-triggers": "t"})
+    given["spec"]["containers"] += [{"name": "other", "image": "other:1"}, {"name": "batch", "image": "batch:1"}]
+    given["metadata"]["annotations"] = {"cryostat.io/container": "batch, app"}
+    result = with_agent(given, instance_of(tls=True))
+    app, other, batch = result["spec"]["containers"]
+    assert other == {"name": "other", "image": "other:1"}
+    assert [each["ports"][0]["containerPort"] for each in (batch, app)] == [9977, 9978]
+    for index, name, port in ((2, "batch", "9977"), (0, "app", "9978")):
+        variables = env(result, index)
+        assert variables["CRYOSTAT_AGENT_APP_NAME"] == f"$(CRYOSTAT_AGENT_POD_NAME)-{name}"
+        ports = variables["CRYOSTAT_AGENT_WEBSERVER_PORT"], variables["CRYOSTAT_AGENT_CALLBACK_PORT"]
+        assert ports == (port, port)
+        assert variables["JAVA_TOOL_OPTIONS"] == f"{AGENT}=off"
+    assert app["volumeMounts"] == batch["volumeMounts"]
+    assert len(app["volumeMounts"]) == len(result["spec"]["volumes"]) == 3
+    assert len(result["spec"]["initContainers"]) == 1
+    again = inject_agent(result, instance_of(tls=True), PodContext("apps"))
+    assert again.pod == result
+    assert again.hints == ('container "app": CRYOSTAT_AGENT_BASEURI: already set, and not changed',)
+
+
+def test_no_container_gets_the_agent_if_one_of_several_cannot() -> None:
+    given = pod({"volumeMounts": [{"name": "v", "mountPath": "/tmp/cryostat-agent"}]})
+    given["spec"]["containers"].append({"name": "other", "image": "other:1"})
+    given["metadata"]["annotations"] = {"cryostat.io/container": "other,app"}
+    assert refused(given).startswith("another volume is mounted at /tmp/cryostat-agent")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -52,10 +52,10 @@ def test_labels_in_the_selector_are_not_changed() -> None:
         assert (labels(found), len(hints)) == ({NAME: "x"}, 1)
 
 
-def test_the_annotation_with_triggers_is_copied() -> None:
-    given = workload()
-    given["metadata"]["annotations"] = {TRIGGERS: "a,b", "note": "c"}
-    assert propagate(given, None)[0]["spec"]["template"]["metadata"] == {"annotations": {TRIGGERS: "a,b"}}
+def test_annotations_with_triggers_and_containers_are_copied() -> None:
+    given, copied = workload(), {TRIGGERS: "a,b", "cryostat.io/container": "c,d"}
+    given["metadata"]["annotations"] = {**copied, "note": "c"}
+    assert propagate(given, None)[0]["spec"]["template"]["metadata"] == {"annotations": copied}
 
 
 def test_a_malformed_template_stays() -> None:
