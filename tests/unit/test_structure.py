@@ -16,18 +16,7 @@ UNIT = Path(__file__).parent
 
 # Modules that only have definitions, or that are tested together with another module.
 EXCEPTIONS = {
-    "api/accepted_namespaces.py": "plan/test_reviewed_namespaces.py",
-    "api/application_options.py": "api/test_models.py",
-    "api/base.py": "api/test_models.py",
     "api/constants.py": "constants only",
-    "api/field_mapping.py": "api/test_conversion.py",
-    "api/network_options.py": "api/test_models.py",
-    "api/permission.py": "api/test_required_permissions.py",
-    "api/status.py": "api/test_models.py",
-    "api/storage_options.py": "api/test_models.py",
-    "api/v1beta1.py": "api/test_conversion.py",
-    "api/v1beta2.py": "api/test_models.py",
-    "api/workload_options.py": "api/test_models.py",
     "command_group.py": "test_cli.py",
     "command_input.py": "test_cli.py",
     "helm/group_rules.py": "helm/test_convert_values.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -138,3 +139,13 @@ def test_messages_about_a_schedule(changed: dict[str, str | None], message: str)
     with pytest.raises(InvalidScheduleError) as caught:
         read_schedule(metadata(**changed))
     assert str(caught.value) == message
+
+
+def test_a_long_annotation_is_not_split() -> None:
+    """Each of a million words would take many times the memory of its characters."""
+    given = {"annotations": dict.fromkeys((SCHEDULE, TARGET, SECRET), "ab ,cd ," * 100_000)}
+    tracemalloc.start()
+    assert not read_schedule(given)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000

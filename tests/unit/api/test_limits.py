@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api import backup_schedule, constants, limits
-from cryostat_operator.api.accepted_namespaces import accepted_namespaces
+from cryostat_operator.api import limits
 from cryostat_operator.api.limits import has_more_values, size_problems
 from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 
@@ -92,18 +91,6 @@ def test_longer_texts_are_found_in_keys_and_values() -> None:
     for obj in ({"a": ["x" * 11]}, {"x" * 11: 1}, [{"a": "x" * 11}]):
         assert limits.has_longer_text(obj, 10)
         assert not limits.has_longer_text(obj, 11)
-
-
-@pytest.mark.parametrize("read", [accepted_namespaces, backup_schedule.read_schedule])
-def test_a_long_annotation_is_not_split(read: Callable[[Any], Any]) -> None:
-    """Each of a million words would take many times the memory of its characters."""
-    known = (constants.ANNOTATION_ACCEPT_NAMESPACES, *backup_schedule.ANNOTATIONS)
-    metadata = {"annotations": dict.fromkeys(known, "ab ,cd ," * 100_000)}
-    tracemalloc.start()
-    assert not read(metadata)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 100_000
 
 
 def test_values_are_counted_up_to_the_limit() -> None:
