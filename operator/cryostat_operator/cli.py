@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import add_completion_class
 
 from .backup import backup_commands
 from .command_group import Commands
@@ -14,6 +15,7 @@ from .command_input import cryostat_in_file, settings_of_environment, text_of
 from .gather import gather_command
 from .images import AGENT_VERSION, CRYOSTAT_VERSION
 from .inspect import commands
+from .inspect.completion import BashCompletion, completions
 from .inspect.parameters import CONTEXT, namespace_option
 from .run_command import run
 
@@ -170,12 +172,11 @@ def generate(check: bool, root: Path) -> None:
 
 def complete() -> None:
     """Print the completions of `kubectl cryostat`: kubectl runs this as `kubectl_complete-cryostat`."""
-    from .inspect.completion import completions
-
     for line in completions(main, sys.argv[1:]):
         click.echo(line)
 
 
+add_completion_class(BashCompletion)
 main.add_command(run)
 main.add_command(commands.status)
 main.add_command(gather_command.must_gather)

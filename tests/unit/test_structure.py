@@ -110,7 +110,6 @@ SHORTER = {
     "api/accepted_namespaces.py": "api, plan and webhooks read the annotation",
     "api/defaulting.py": "its own step of admission",
     "inspect/cause.py": "the type that the modules with causes share",
-    "inspect/completion.py": "its own command",
     "packaging/install_names.py": "constants of several generated files",
     "packaging/policies.py": "shared by the two optional policies",
     "plan/model/times.py": "observe, plan and reconcile measure times",

@@ -62,6 +62,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         "contexts": [
             {"name": "a", "context": {"cluster": "a", "user": "u", "namespace": "team"}},
             {"name": "blocked", "context": {"cluster": "b", "user": "u"}},
+            {"name": "cloud:east:blue", "context": {"cluster": "b", "user": "u"}},
         ],
         "users": [{"name": "u", "user": {"token": "t"}}],
     }
@@ -89,7 +90,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         ("status -n sh", ["shop", "shop-test", ":4"]),
         ("restore -n te", ["team", ":4"]),
         ("diff -n te", ["team", ":4"]),
-        ("status --context ", ["a", "blocked", ":4"]),
+        ("status --context ", ["a", "blocked", "cloud:east:blue", ":4"]),
         ("status --context blocked ", [":4"]),
         ("status --context absent ", [":4"]),
         ("restore --from ", [":0"]),
@@ -113,6 +114,14 @@ def test_a_broken_kubeconfig_has_no_completions(kubeconfig: Path, text: str) -> 
         ("cryostat-operator status o", ["one", "other"]),
         ("cryostat-operator status -n sh", ["shop", "shop-test"]),
         ("cryostat-operator status --wa", ["--watch"]),
+        # The words that bash makes of `--context=b`, `--context=`, `--context cloud:e` and so on.
+        ("cryostat-operator status --context = b", ["blocked"]),
+        ("cryostat-operator status --context =", ["a", "blocked", "cloud:east:blue"]),
+        ("cryostat-operator status --context cloud : e", ["east:blue"]),
+        ("cryostat-operator status --context cloud : east :", ["blue"]),
+        ("cryostat-operator status --context = cloud : east : b", ["blue"]),
+        ("cryostat-operator status --context cloud:e", ["cloud:east:blue"]),  # with a COMP_WORDBREAKS without the colon
+        ("cryostat-operator status --namespace = shop o", ["only"]),
     ],
 )
 def test_bash_completes_names(kubeconfig: Path, tmp_path: Path, typed: str, expected: list[str]) -> None:
