@@ -51,7 +51,7 @@ lint: venv ## check style, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-generate: venv ## write the generated files: crds/, bundle/ and parts of manifests/
+generate: venv ## write the generated files: crds/, bundle/, and parts of manifests/ and overlays/
 	$(BIN)/cryostat-operator generate
 
 release-check: venv ## list what is missing before this commit can be released
