@@ -14,7 +14,7 @@ from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey
 from ..plan.model.reasons import Reason
 from . import refusals
-from .results import Outcome, refused
+from .outcomes import Outcome, refused
 from .reverted_changes import RevertedChanges
 from .secret_provider import SecretContent, SecretProvider
 from .write_limiter import WriteLimiter

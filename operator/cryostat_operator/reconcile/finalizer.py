@@ -23,7 +23,7 @@ from ..plan.model.refused_object import RefusedObject
 from ..plan.model.times import LASTING_SECONDS, seconds
 from .adoption import Adoption, adoption_marker, is_orphaned
 from .applier import Applier
-from .results import Outcome
+from .outcomes import Outcome
 from .status_writer import StatusWriter
 from .work_queue import Result
 

@@ -28,7 +28,7 @@ from .failures import Failures
 from .finalizer import Finalizer
 from .ongoing_waits import Waits
 from .orphans import Orphans
-from .results import Results
+from .outcomes import Outcomes
 from .status_writer import StatusWriter
 from .stuck_reader import StuckReader
 from .unserved_namespaces import unserved
@@ -125,10 +125,10 @@ class Reconciler:
             self._stuck.forget(instance_key)
             return await self._finalizer.finalize(instance_key, body)
         cryostat = read_cryostat(body)
-        results = Results()  # at most one outcome per object and run
+        outcomes = Outcomes()  # at most one outcome per object and run
         if is_paused(body):
             instance, plan, difference = await self.plan(instance_key, cryostat)
-            return await self.report(instance, plan, difference, results, paused=True)
+            return await self.report(instance, plan, difference, outcomes, paused=True)
         if self._finalizer.is_set(body):
             await self._adoption.adopt(instance_key, body["metadata"]["uid"])
         else:
@@ -137,11 +137,11 @@ class Reconciler:
         # until each possible change was tried once.
         while True:
             instance, plan, difference = await self.plan(instance_key, cryostat)
-            remaining = results.remaining(difference.ready)
+            remaining = outcomes.remaining(difference.ready)
             if not remaining:
-                return await self.report(instance, plan, difference, results)
-            outcomes = await self._applier.apply(instance_key, remaining)
-            results.add(outcomes)
+                return await self.report(instance, plan, difference, outcomes)
+            written = await self._applier.apply(instance_key, remaining)
+            outcomes.add(written)
 
     async def _report_unserved(self, body: Obj, problem: Problem) -> Result:
         """Write the status only: the operator may not create events in the namespace."""
@@ -170,22 +170,22 @@ class Reconciler:
         return desired.instance, plan, difference
 
     async def report(
-        self, instance: Instance, plan: Plan, difference: Diff, results: Results, *, paused: bool = False
+        self, instance: Instance, plan: Plan, difference: Diff, outcomes: Outcomes, *, paused: bool = False
     ) -> Result:
         """Record events, write the status, and decide when to reconcile again.
 
         A cause that normally ends by itself is reported only once it has lasted for a minute.
 
         Args:
-            results: the outcomes of the writes of this run.
+            outcomes: those of the writes of this run.
             paused: whether the Cryostat is paused, so that the differences remain.
         """
         instance_key = instance.key
-        for problem in results.new_refusals:
+        for problem in outcomes.new_refusals:
             self._metrics.reconcile_errors.labels(problem.reason).inc()
         reverted = self._applier.reverted_changes.problems(instance_key)
-        problems = [*results.problems, *reverted, *difference.problems]
-        transient = results.transient_refusals
+        problems = [*outcomes.problems, *reverted, *difference.problems]
+        transient = outcomes.transient_refusals
         waits = self._waits.update(
             instance_key, [*plan.problems, *problems, *transient] if not paused else (), _stored_reasons(instance)
         )
@@ -198,7 +198,7 @@ class Reconciler:
             lasting=waits.reasons,
         )
         lasting = lasting_causes(instance, plan, report, time.time())
-        if not await self._status.write(instance, plan, report, lasting.problems, results.events):
+        if not await self._status.write(instance, plan, report, lasting.problems, outcomes.events):
             return Result()  # the Cryostat was deleted during this run; the DELETED event enqueues it
         due = min(
             lasting.recheck_after,
@@ -206,7 +206,7 @@ class Reconciler:
             stuck.recheck_after,
             self._recheck_after(instance),
         )
-        return results.requeue(due, waits.reasons)
+        return outcomes.requeue(due, waits.reasons)
 
     def _recheck_after(self, instance: Instance) -> float:
         """Return the seconds until something is due without an event; infinite if nothing is.

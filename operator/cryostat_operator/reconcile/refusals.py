@@ -14,7 +14,7 @@ from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
 from ..plan.model.reasons import Reason
 from ..plan.model.refused_object import RefusedObject
-from .results import Outcome, refused
+from .outcomes import Outcome, refused
 
 _CLAIM = "Undo the change of spec.storageOptions; no storage class can shrink a claim, and some cannot grow it"
 _FIELDS_OF_KINDS = {

@@ -20,7 +20,7 @@ from ..plan.model.managed_fields import GO_OPERATOR_MANAGER, other_managers
 from ..plan.model.messages import enumeration, first_parts
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
-from .results import Outcome
+from .outcomes import Outcome
 
 THRESHOLD = 3  # restored changes of one field, or deletions of one object
 WINDOW_SECONDS = 900.0  # GitOps tools repeat a change every few minutes

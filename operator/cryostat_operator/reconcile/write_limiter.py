@@ -20,7 +20,7 @@ from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, Obj
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
-from .results import Outcome
+from .outcomes import Outcome
 
 BURST = 20  # writes of one object that are allowed at once: users undo and redo changes
 REFILL_SECONDS = 5.0  # until one more write is allowed

@@ -14,9 +14,9 @@ from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import PARTIAL, InstanceKey, Key, Obj
 from ..plan.model.managed_fields import trim
 from ..plan.model.reasons import Reason
+from .outcomes import Outcome, applied, refused
 from .recreated_secrets import RecreatedSecrets
 from .refusals import is_immutable
-from .results import Outcome, applied, refused
 from .secret_provider import SecretContent
 
 COPIED_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")

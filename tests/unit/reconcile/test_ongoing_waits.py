@@ -12,8 +12,8 @@ from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.reconcile.ongoing_waits import LastingWaits, Waits
+from cryostat_operator.reconcile.outcomes import TRANSIENT_RETRY_SECONDS
 from cryostat_operator.reconcile.reconciler import Reconciler
-from cryostat_operator.reconcile.results import TRANSIENT_RETRY_SECONDS
 from cryostat_operator.reconcile.work_queue import Result
 from tests.unit.clock import Clock
 from tests.unit.reconcile.conftest import INSTANCE, Cluster, refuse

@@ -13,7 +13,7 @@ from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.requests import SecretRequest
 from cryostat_operator.reconcile import recreated_secrets
-from cryostat_operator.reconcile.results import Outcome
+from cryostat_operator.reconcile.outcomes import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
 from cryostat_operator.reconcile.writer import Writer
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster

@@ -14,8 +14,8 @@ from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.reconcile.outcomes import applied, refused
 from cryostat_operator.reconcile.reconciler import Reconciler
-from cryostat_operator.reconcile.results import applied, refused
 from cryostat_operator.reconcile.reverted_changes import THRESHOLD, WINDOW_SECONDS, RevertedChanges
 from tests.unit.clock import Clock
 from tests.unit.reconcile.conftest import INSTANCE as SAMPLE

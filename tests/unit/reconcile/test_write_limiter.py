@@ -7,7 +7,7 @@ from dataclasses import replace
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.reconcile.results import Outcome, applied, refused
+from cryostat_operator.reconcile.outcomes import Outcome, applied, refused
 from cryostat_operator.reconcile.write_limiter import WriteLimiter
 from tests.unit.clock import Clock
 

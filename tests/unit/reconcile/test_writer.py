@@ -12,7 +12,7 @@ from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
 from cryostat_operator.plan.model.requests import Request, SecretRequest
-from cryostat_operator.reconcile.results import Outcome
+from cryostat_operator.reconcile.outcomes import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
 from cryostat_operator.reconcile.writer import Writer, metadata_patch, name_collision
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster

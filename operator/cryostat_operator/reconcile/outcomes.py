@@ -64,19 +64,19 @@ def refused(change: Change, reason: Reason, message: str, *, transient: bool = F
 
 
 @dataclass
-class Results:
+class Outcomes:
     """All outcomes of one run, at most one per object."""
 
-    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    by_key: dict[Key, Outcome] = field(default_factory=dict)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Add outcomes of one pass."""
         for outcome in outcomes:
-            self.outcomes[outcome.change.key] = outcome
+            self.by_key[outcome.change.key] = outcome
 
     def remaining(self, changes: Iterable[Change]) -> list[Change]:
         """Return the changes to objects that have no outcome yet."""
-        return [change for change in changes if change.key not in self.outcomes]
+        return [change for change in changes if change.key not in self.by_key]
 
     @property
     def permanent_refusals(self) -> list[Problem]:
@@ -104,7 +104,7 @@ class Results:
     @property
     def events(self) -> list[Problem]:
         """The events of applied changes, such as a new host of a Route."""
-        done = (each.change for each in self.outcomes.values() if each.state == "applied")
+        done = (each.change for each in self.by_key.values() if each.state == "applied")
         return [change.event for change in done if change.event]
 
     def requeue(self, recheck_after: float, lasting: Collection[Reason] = ()) -> Result:
@@ -114,16 +114,16 @@ class Results:
             recheck_after: seconds until something is due without an event; infinite if nothing is.
             lasting: reasons of waits that have lasted for a minute.
         """
-        refusals = [each for each in self.outcomes.values() if each.state == "refused"]
+        refusals = [each for each in self.by_key.values() if each.state == "refused"]
         # Conflicts that last are retried with backoff, as other refusals are.
         retried = {Reason.API_SERVER_UNAVAILABLE, *({Reason.CONFLICT} & set(lasting))}
         if any(each.is_permanent_refusal or (each.problem and each.problem.reason in retried) for each in refusals):
             return Result(failed=True)
         if refusals:
             return Result(TRANSIENT_RETRY_SECONDS)
-        deferred = (each.retry_after for each in self.outcomes.values() if each.state == "deferred")
+        deferred = (each.retry_after for each in self.by_key.values() if each.state == "deferred")
         due = min((recheck_after, *(delay for delay in deferred if delay is not None)))
         return Result(due if due < math.inf else None)
 
     def _sorted(self) -> list[Outcome]:
-        return [self.outcomes[key] for key in sorted(self.outcomes)]
+        return [self.by_key[key] for key in sorted(self.by_key)]
