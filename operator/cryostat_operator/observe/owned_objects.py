@@ -12,7 +12,7 @@ from . import keystores
 from .deletions import Deletions
 from .live_objects import LiveObjects
 from .records import Record, is_older, record_of, resource_version, without_body
-from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
+from .triggers import MINOR_STATUS_DELAY, ROLLOUT_DELAY, Triggers
 
 # Objects per namespace that no existing Cryostat can own by name. Each takes 2 to 8 KiB of memory.
 MAX_UNOWNABLE = 1_000
@@ -105,8 +105,8 @@ class OwnedObjects:
                 self._triggers.enqueue_after(instance_key, ROLLOUT_DELAY)
             else:
                 self._triggers.enqueue(instance_key)
-        elif before.noise_hash != record.noise_hash:
-            self._triggers.enqueue_after(instance_key, NOISE_DELAY)
+        elif before.minor_status_hash != record.minor_status_hash:
+            self._triggers.enqueue_after(instance_key, MINOR_STATUS_DELAY)
 
     def record_write(self, kind: str, obj: Obj) -> None:
         """Store the response to a request of the operator. Enqueues nothing: the reconcile that sent it continues."""

@@ -92,8 +92,8 @@ class Record:
         version: its resource version.
         spec_hash: covers everything but the status.
         status_hash: covers the status fields that the operator reports.
-        noise_hash: covers the rest of a Deployment's conditions and its observed generation. They change often, and
-            alter at most the text of a condition of the Cryostat.
+        minor_status_hash: covers the rest of a Deployment's conditions and its observed generation. They change often,
+            and alter at most the text of a condition of the Cryostat.
         body: compressed JSON, without the values of a Secret.
         is_partial: whether `body` holds only the metadata that decides about ownership and deletion.
         data: keys and digest of the content of a Secret or ConfigMap.
@@ -109,7 +109,7 @@ class Record:
     version: str
     spec_hash: bytes
     status_hash: bytes
-    noise_hash: bytes
+    minor_status_hash: bytes
     body: bytes
     is_partial: bool
     data: ContentSummary | None
@@ -149,7 +149,7 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
     if data and kind == "Secret":  # an empty value counts as a missing one
         data = replace(data, keys=frozenset(key for key in data.keys if obj["data"][key]))
     status = live.get("status")
-    reported, noise = _status_parts(live) if kind == "Deployment" else (status, None)
+    reported, minor = _status_parts(live) if kind == "Deployment" else (status, None)
     spec = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
     body = zlib.compress(orjson.dumps(live), 1) if with_body else b""
     is_partial = not body or len(body) > MAX_BODY_BYTES
@@ -158,7 +158,7 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
         version=resource_version(obj),
         spec_hash=_hash(spec),
         status_hash=_hash(reported),
-        noise_hash=_hash(noise),
+        minor_status_hash=_hash(minor),
         body=zlib.compress(orjson.dumps(_partial(live)), 1) if is_partial else body,
         is_partial=is_partial,
         data=data,
@@ -208,18 +208,18 @@ def _only(entries: dict[str, str] | None, keys: tuple[str, ...]) -> dict[str, st
 
 
 def _status_parts(deployment: Obj) -> tuple[Any, Any]:
-    """The reported part of a Deployment's status (available, failing, finished), and the rest (`noise_hash`).
+    """The reported part of a Deployment's status (available, failing, finished), and the rest (`minor_status_hash`).
 
     Numbers of pods and the times of conditions are in neither. Of a Deployment that is scaled to 0, it is reported
     whether it has pods.
     """
     status = deployment.get("status") or {}
     conditions = sorted(status.get("conditions") or (), key=lambda condition: str(condition.get("type")))
-    noise = [[c.get(k) for k in ("type", "status", "reason", "message")] for c in conditions]
+    minor = [[c.get(k) for k in ("type", "status", "reason", "message")] for c in conditions]
     true = [c["type"] for c in conditions if c.get("status") == "True" and c["type"] != "Progressing"]
     ended = [c.get("reason") for c in conditions if c["type"] == "Progressing" and c.get("reason") in ROLLOUT_ENDED]
     stopping = (deployment.get("spec") or {}).get("replicas") == 0 and bool(status.get("replicas"))
-    return [true, ended, stopping], [status.get("observedGeneration"), noise]
+    return [true, ended, stopping], [status.get("observedGeneration"), minor]
 
 
 def _hash(value: Any) -> bytes:

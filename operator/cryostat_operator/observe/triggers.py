@@ -11,7 +11,7 @@ Enqueue = Callable[[InstanceKey], None]
 EnqueueAfter = Callable[[InstanceKey, float], None]
 
 ROLLOUT_DELAY = 0.3  # seconds; during a rollout, the status changes many times
-NOISE_DELAY = 2.0  # seconds; for changes that at most alter the text of a condition
+MINOR_STATUS_DELAY = 2.0  # seconds; for changes that at most alter the text of a condition
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.api.constants import LABEL_NAME, LABEL_NAMESPACE
 from cryostat_operator.observe import owned_objects
 from cryostat_operator.observe.owned_objects import OwnedObjects
-from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
+from cryostat_operator.observe.triggers import MINOR_STATUS_DELAY, ROLLOUT_DELAY
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.names import ca_secret, sha256
 from tests.unit.observe.objects import INSTANCE, LABELS, LOCK, cache, owned
@@ -38,7 +38,7 @@ def test_an_older_version_is_ignored() -> None:
     assert recorded.now == []
 
 
-def test_status_changes_of_a_rollout_are_delayed_and_noise_longer() -> None:
+def test_status_changes_of_a_rollout_are_delayed_and_minor_ones_longer() -> None:
     objects, recorded = cache()
 
     def deployment(version: int, message: str, **more: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_status_changes_of_a_rollout_are_delayed_and_noise_longer() -> None:
     objects.handle_event("Deployment", deployment(1, "a"))
     recorded.clear()
     objects.handle_event("Deployment", deployment(2, "b"))
-    assert recorded.later == [(INSTANCE, NOISE_DELAY)]
+    assert recorded.later == [(INSTANCE, MINOR_STATUS_DELAY)]
     objects.handle_event("Deployment", deployment(3, "b", failed="yes"))
     assert recorded.later[1:] == [(INSTANCE, ROLLOUT_DELAY)]
     assert recorded.now == []

@@ -30,7 +30,7 @@ def deployment(**status: Any) -> dict[str, Any]:
 
 def hashes(kind: str, obj: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     record = record_of(kind, obj, with_body=True)
-    return record.spec_hash, record.status_hash, record.noise_hash
+    return record.spec_hash, record.status_hash, record.minor_status_hash
 
 
 def changed(kind: str, one: dict[str, Any], other: dict[str, Any]) -> tuple[bool, bool, bool]:

@@ -9,7 +9,7 @@ MAX_READ = 4096  # characters of a text that are read; the kubelet keeps no more
 MAX_QUOTE = 500  # characters of a quote from the cluster; a status is read in full on each `kubectl get -o yaml`
 
 # Parts of messages of the cluster that vary without a consequence, or that repeat the subject.
-_NOISE = (
+_LEFT_OUT = (
     re.compile(r"(?i)^back-off \S+ restarting failed container.*$"),
     re.compile(r'(?i)^back-off pulling image "[^"]*"(: )?'),
     re.compile(r"^(ErrImagePull|ImagePullBackOff): "),
@@ -124,7 +124,7 @@ def all_of(messages: Sequence[str]) -> str:
 def quoted(text: str | None) -> str:
     """Return a text of the cluster in one line without pod names, UIDs and back-off times, at most `MAX_QUOTE` long."""
     result = " ".join((text or "")[:MAX_READ].split())
-    for pattern in _NOISE:
+    for pattern in _LEFT_OUT:
         result = pattern.sub("", result)
     result = result.strip(" .")
     return result if len(result) <= MAX_QUOTE else f"{result[: MAX_QUOTE - 1].rstrip()}…"

@@ -94,7 +94,7 @@ def test_parts_of_a_sentence() -> None:
         ("volume 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f is gone", "volume is gone"),
     ],
 )  # fmt: skip
-def test_noise_is_left_out(words: str, kept: str) -> None:
+def test_parts_that_vary_or_repeat_the_subject_are_left_out(words: str, kept: str) -> None:
     assert quoted(words) == kept
 
 
