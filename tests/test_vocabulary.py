@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 OLD_WORDS = re.compile(
     r"foreman|scout|teller|workshop|ledger|murmur|landmark|\bdesk\b|\bbury|\bgraves?\b|\bvain|ring_later|talkative|"
     r"spokesman|auditor|drawing office|post room|front door|print shop|\bwish|hand_on|\blinger|"
-    r"last words|\bminted|\bstranger|\bpatience\b|\b(some|no|any|every)body\b",
+    r"\bnoise\b|\bpaddings\b|rehears|last words|\bminted|\bstranger|\bpatience\b|\b(some|no|any|every)body\b",
     re.IGNORECASE,
 )
 FOLDERS = ("operator", "tests", "docs", "image", ".ci", ".github", "manifests", "overlays")

@@ -44,7 +44,7 @@ def text_of(file: Any) -> str:
     """Return the content of an open text file with a name.
 
     Raises:
-        ClickException: it is no text in UTF-8.
+        ClickException: it is not text in UTF-8.
     """
     try:
         return str(file.read())

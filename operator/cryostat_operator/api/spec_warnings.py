@@ -170,7 +170,7 @@ def _open_ports(spec: Obj) -> Iterator[str]:
 
 
 def _untrusted_authorities(spec: Obj) -> Iterator[str]:
-    """Yield a warning if components that download from an external S3 service may not trust its certificate."""
+    """Yield a warning if components that download from an external S3 service possibly do not trust its certificate."""
     provider = _provider(spec)
     is_trusted = provider.get("tlsTrustAll") is True or provider.get("disablePresignedFileTransfers") is True
     if str(provider.get("url")).startswith("https:") and items_of(spec.get("trustedCertSecrets")) and not is_trusted:

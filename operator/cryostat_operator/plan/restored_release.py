@@ -27,7 +27,7 @@ def restore_refusal(saved: Versions, running: Versions) -> str:
         release = release_text(saved.cryostat)
         return (
             f"The backup was made with Cryostat {release}, and the target runs Cryostat "
-            f"{release_text(running.cryostat)}, which may not read its data. Restore with an operator for Cryostat "
+            f"{release_text(running.cryostat)}, which may fail to read its data. Restore with an operator for Cryostat "
             f"{release} or later, or confirm with --allow-downgrade."
         )
     return ""

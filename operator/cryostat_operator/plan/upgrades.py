@@ -192,7 +192,8 @@ def _downgrade(instance: Instance, claim: str, before: str, after: str) -> Probl
     text = message(
         f"Cryostat {instance.namespace}/{instance.name}",
         f"is not changed from release {before} to {after}",
-        cause=f"PersistentVolumeClaim {claim} was used with release {before}, and an older one may not read its data",
+        cause=f"PersistentVolumeClaim {claim} was used with release {before}, "
+        "and an older one may fail to read its data",
         consequence=_UNCHANGED,
         remedy=f"Deploy release {before} or later, or make a backup and set the annotation "
         f'{constants.ANNOTATION_ALLOW_DOWNGRADE}: "{after}"',

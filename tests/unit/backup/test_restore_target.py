@@ -22,7 +22,7 @@ from tests.unit.backup.saved import PASSPHRASE
 
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
 REFUSAL = (
-    r"^The backup was made with Cryostat 4\.2, and the target runs Cryostat 4\.1, which may not read its data\. "
+    r"^The backup was made with Cryostat 4\.2, and the target runs Cryostat 4\.1, which may fail to read its data\. "
     r"Restore with an operator for Cryostat 4\.2 or later, or confirm with --allow-downgrade\.$"
 )
 

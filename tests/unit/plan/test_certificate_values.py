@@ -55,8 +55,8 @@ def test_a_trusted_value_without_a_certificate_is_reported() -> None:
         return [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"]
 
     assert found(content) == [
-        "Key tls.crt of Secret ca contains no certificate. The application cannot trust it, and may not start. Set a "
-        "certificate in PEM form, or correct spec.trustedCertSecrets[0]."
+        "Key tls.crt of Secret ca contains no certificate. The application cannot trust it, and may fail to start. Set "
+        "a certificate in PEM form, or correct spec.trustedCertSecrets[0]."
     ]
     assert found(replace(content, keys=frozenset({"other"}))) == []  # a missing key is another problem
     assert found(replace(content, certificate_keys=None)) == []

@@ -82,7 +82,7 @@ def unusable(instance: Instance, component: str) -> tuple[Problem, ...]:
         text = message(
             f"Key {key} of Secret {secret}",
             "contains no certificate",
-            consequence="The application cannot trust it, and may not start",
+            consequence="The application cannot trust it, and may fail to start",
             remedy=f"Set a certificate in PEM form, or correct spec.trustedCertSecrets[{number}]",
         )
         problem = Problem(component, Reason.SECRET_VALUE_INVALID, text, dedup_key=f"{secret} {key}")
