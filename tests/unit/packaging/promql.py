@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -54,3 +55,22 @@ def _nodes(node: Any) -> Iterator[Any]:
             yield from _nodes(child)
     for child in getattr(node, "args", None) or ():
         yield from _nodes(child)
+
+
+def result_labels(expression: str) -> set[str]:
+    """The labels that all results of an expression have: those of its outermost aggregations or recorded series."""
+    left = expression.split(" unless ")[0]
+    grouped = re.findall(r"(?:by|group_left) \(([^)]*)\)", left)
+    if not grouped:
+        grouped = [
+            labels
+            for rule in alert_rules.RECORDING_RULES
+            if rule.name in {each.name for each in selectors(expression)}
+            for labels in re.findall(r"^\w+ by \(([^)]*)\)", rule.expression)
+        ]
+    return {label for labels in grouped for label in labels.split(", ")}
+
+
+def alert_labels(alert: alert_rules.Alert) -> set[str]:
+    """The labels that the messages of an alert use."""
+    return set(re.findall(r"\$labels\.(\w+)", alert.summary + alert.description))

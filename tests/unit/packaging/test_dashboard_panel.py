@@ -1,49 +1,14 @@
-"""The expressions of the dashboard use only metrics and labels of the operator, and every metric of an instance."""
+"""Queries, legends and thresholds of the panels fit their kind, and every metric is on a panel."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
-
 from cryostat_operator import metric_table
 from cryostat_operator.packaging.dashboard import PANELS
-from cryostat_operator.packaging.dashboard_panel import Kind, Panel
-from tests.unit.packaging.promql import METRICS, selectors, without_variables
-
-OF_SAMPLE = {sample: metric for metric in metric_table.METRICS for sample in metric.samples}
-
-
-def title(panel: Panel) -> str:
-    return panel.title
-
-
-def names(panel: Panel) -> set[str]:
-    return {each.name for query in panel.queries for each in selectors(without_variables(query.expression))}
-
-
-@pytest.mark.parametrize("panel", PANELS, ids=title)
-def test_expressions_use_existing_metrics_and_labels(panel: Panel) -> None:
-    for query in panel.queries:
-        found = selectors(without_variables(query.expression))
-        assert found
-        for each in found:
-            assert each.name in METRICS
-            metric = OF_SAMPLE[each.name]
-            assert set(each.labels) <= {*metric.label_names, "job"}
-            assert each.labels["job"] == ".+", "the variable of the operator"
-            if metric in metric_table.INSTANCE_METRICS:
-                assert {"cryostat_namespace", "cryostat_name"} <= set(each.labels), "the variables of the instance"
-
-
-@pytest.mark.parametrize("panel", PANELS, ids=title)
-def test_results_have_only_labels_of_the_metric(panel: Panel) -> None:
-    for query in panel.queries:
-        allowed = {"le", *(label for name in names(panel) for label in OF_SAMPLE[name].label_names)}
-        grouped = {label for labels in re.findall(r"by \(([^)]*)\)", query.expression) for label in labels.split(", ")}
-        assert grouped <= allowed
-        assert set(re.findall(r"\{\{(\w+)\}\}", query.legend)) <= grouped
-        assert set(panel.columns) <= grouped
+from cryostat_operator.packaging.dashboard_panel import Kind
+from tests.unit.packaging.panel_checks import OF_SAMPLE, names
+from tests.unit.packaging.promql import selectors, without_variables
 
 
 def test_every_metric_is_on_a_panel() -> None:
