@@ -8,7 +8,7 @@ from contextlib import suppress
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster import openshift
-from tests.cluster.api import Api, ApiError, eventually
+from tests.cluster.api import METADATA_LIST, Api, ApiError, eventually
 
 _KINDS = [
     (constants.API_VERSION, constants.KIND),
@@ -44,4 +44,5 @@ def empty_namespace(api: Api, name: str) -> None:
     for api_version, kind in _KINDS:
         with suppress(ApiError, LookupError):  # not served in this cluster, or refused by what a test installed
             path = api.path(api_version, kind, name)
-            api.request("DELETE", path, {"propagationPolicy": "Background"}, fieldSelector=_OTHERS)
+            body = {"propagationPolicy": "Background"}
+            api.request("DELETE", path, body, headers=METADATA_LIST, fieldSelector=_OTHERS)

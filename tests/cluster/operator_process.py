@@ -101,9 +101,13 @@ def _established(api: Api) -> bool:
     return condition(crd, "Established").get("status") == "True"
 
 
-def served(api: Api) -> list[Object]:
-    """Wait until the API server serves Cryostats, and list them. After a change of the CRD it answers 404 or 429."""
-    return eventually(lambda: (api.list(constants.API_VERSION, constants.KIND),), what="Cryostats are served")[0]
+def served(api: Api) -> Sequence[Object]:
+    """Wait until Cryostats are served, and list their metadata. After a change of the CRD the answer is 404 or 429."""
+    return eventually(lambda: (_cryostats(api),), what="Cryostats are served")[0]
+
+
+def _cryostats(api: Api) -> Sequence[Object]:
+    return api.list_metadata(constants.API_VERSION, constants.KIND)
 
 
 def webhooks_are_called(api: Api) -> bool:
@@ -121,7 +125,7 @@ def remove_cryostats(api: Api, timeout: float) -> None:
     for cryostat in served(api):
         api.delete(cryostat)
     try:
-        eventually(lambda: not api.list(constants.API_VERSION, constants.KIND), timeout)
+        eventually(lambda: not _cryostats(api), timeout)
     except TimeoutError:
         for cryostat in served(api):
             with suppress(ApiError):

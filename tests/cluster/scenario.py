@@ -106,7 +106,7 @@ class Scenario:
             leads = 0.0 not in [v for n, v in numbers.items() if n.startswith("leader_election_master_status")]
             if has_run or not is_empty or not leads:
                 return False
-            return known == len(self.api.list(constants.API_VERSION, constants.KIND))
+            return known == len(self.api.list_metadata(constants.API_VERSION, constants.KIND))
 
         eventually(is_idle, timeout, "the operator has no more work", interval=1.0 if renewals else 0.2)
 
@@ -327,7 +327,7 @@ class Scenario:
         self._undo.clear()
         self.start()
         wanted = {*self._namespaces, *self._named}
-        for cr in self.api.list(constants.API_VERSION, constants.KIND):
+        for cr in self.api.list_metadata(constants.API_VERSION, constants.KIND):
             if namespace(cr) in wanted:
                 self.api.delete(cr)
         with suppress(TimeoutError):
@@ -347,7 +347,7 @@ class Scenario:
         return {name(each) for each in self.api.list("v1", "Namespace")} if self._named else set()
 
     def _left(self, wanted: set[str]) -> list[Object]:
-        return [cr for cr in self.api.list(constants.API_VERSION, constants.KIND) if namespace(cr) in wanted]
+        return [cr for cr in self.api.list_metadata(constants.API_VERSION, constants.KIND) if namespace(cr) in wanted]
 
 
 def name(obj: Object) -> str:

@@ -28,9 +28,6 @@ class ServiceCa:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._metadata = api.with_headers(
-            Accept="application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
-        )
         self._injected: dict[str, tuple[str, str]] = {}  # by uid: the version of the object, and its authority
         self._scratch = tempfile.TemporaryDirectory()
         self._authority = ""
@@ -77,7 +74,7 @@ class ServiceCa:
     def _inject(self) -> None:
         for version, kind in _INJECTED:
             # Only metadata is listed: definitions are large, and few are annotated.
-            for each in self._metadata.list(version, kind):
+            for each in self._api.list_metadata(version, kind):
                 meta = each["metadata"]
                 state = (meta["resourceVersion"], self._authority)
                 asked = (meta.get("annotations") or {}).get(_INJECT) == "true"
