@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -43,15 +44,16 @@ def lenient(scenario: Scenario) -> Scenario:
     loose = {"type": "object", "properties": {"spec": ANYTHING, "status": ANYTHING}}
     head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD}}
 
+    def cryostats() -> Sequence[Object]:
+        return api.list_metadata(constants.API_VERSION, constants.KIND)
+
     def restore() -> None:
-        for cr in api.list(constants.API_VERSION, constants.KIND):
+        for cr in cryostats():
             api.delete(cr)
-        eventually(lambda: not api.list(constants.API_VERSION, constants.KIND), what="all Cryostats are deleted")
+        eventually(lambda: not cryostats(), what="all Cryostats are deleted")
         api.patch(head, [{"op": "replace", "path": path, "value": strict}])
         eventually(lambda: not admits("text"), what="the schema is restored")
-        eventually(
-            lambda: api.list(constants.API_VERSION, constants.KIND) == [], what="the storage of the API is ready again"
-        )
+        eventually(lambda: cryostats() == [], what="the storage of the API is ready again")
 
     def admits(spec: Any) -> bool:
         trial = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "spec": spec}
@@ -127,11 +129,28 @@ LARGE: dict[str, Any] = {
 }
 
 
+def stored(where: str, number: int, name: str, spec: Any) -> Object:
+    """A Cryostat as in etcd."""
+    uid = f"00000000-0000-4000-8000-{number:012}"
+    head = {"name": name, "namespace": where, "uid": uid, "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": spec}
+
+
+def invalid(scenario: Scenario, where: str) -> set[str]:
+    """The names of the Cryostats with an event about their spec. Events are smaller than these Cryostats."""
+    events = scenario.api.list("v1", "Event", where, fieldSelector="reason=InvalidSpec")
+    return {event["involvedObject"]["name"] for event in events}
+
+
 def test_cryostats_of_any_size_delay_no_other(lenient: Scenario) -> None:
     """They were stored before the CRD had limits."""
     scenario, where = lenient, lenient.namespace()
-    large = [cryostat(scenario, where, name, spec) for name, spec in LARGE.items()]
+    path = f"{constants.GROUP}/{constants.PLURAL}/{where}"
+    large = [stored(where, number, name, spec) for number, (name, spec) in enumerate(LARGE.items())]
+    scenario.plane.store(path, large)
+    scenario.undo(lambda: scenario.plane.erase(path))
     scenario.wait_until_ready(scenario.cryostat(where))
+    eventually(lambda: invalid(scenario, where) == {*LARGE}, what="all are reported")
     for cr in large:
         scenario.wait_for_reason(cr, "InvalidSpec")
         assert scenario.owned_objects(cr) == []
