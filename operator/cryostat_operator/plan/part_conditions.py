@@ -40,7 +40,8 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
             text = message(f"PersistentVolumeClaim {name}", "does not exist yet", cause=cause)
             found.append(Problem("core", blocked.problem.reason if blocked else Reason.VOLUME_PENDING, text))
         elif claims.phase(live) == "Pending":
-            text = f"PersistentVolumeClaim {name} is not bound to a volume."
+            command = f"kubectl describe pvc -n {instance.namespace} {name}"
+            text = f"PersistentVolumeClaim {name} is not bound to a volume. {command} shows its events."
             found.append(Problem("core", Reason.VOLUME_PENDING, text))
     return failed(kind, list(dict.fromkeys(found))) if found else None
 

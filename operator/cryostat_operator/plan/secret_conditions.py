@@ -93,12 +93,15 @@ def database_keys(instance: Instance, plan: Plan) -> Condition | None:
         return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)
     content = plan.data["Secret", secret]
     if content is None:
-        is_generated = Key("Secret", instance.namespace, secret) in plan.requests
-        reason = Reason.SECRET_PENDING if is_generated else Reason.SECRET_NOT_FOUND
-        return condition(kind, reason, f"Secret {secret} with the keys of the database does not exist.", good=False)
+        text = f"Secret {secret} with the keys of the database"
+        if Key("Secret", instance.namespace, secret) in plan.requests:
+            return condition(kind, Reason.SECRET_PENDING, f"{text} has not been generated yet.", good=False)
+        remedy = "Create it, or correct spec.databaseOptions.secretName."
+        return condition(kind, Reason.SECRET_NOT_FOUND, f"{text} does not exist. {remedy}", good=False)
     missing = sorted(content.missing(KEYS))
     if missing:
-        text = f"Secret {secret} lacks {enumeration(missing)}, without which the database cannot start."
+        it = "it" if len(missing) == 1 else "them"
+        text = f"Secret {secret} lacks {enumeration(missing)}. The database cannot start without {it}: add {it}."
         return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
     return None
 

@@ -34,9 +34,14 @@ def unread(state: ClusterState, secret: str) -> ClusterState:
         (
             ("CONNECTION_KEY",),
             "SecretKeyNotFound",
-            "Secret mine lacks ENCRYPTION_KEY, without which the database cannot start.",
+            "Secret mine lacks ENCRYPTION_KEY. The database cannot start without it: add it.",
         ),
-        (None, "SecretNotFound", "Secret mine with the keys of the database does not exist."),
+        (
+            None,
+            "SecretNotFound",
+            "Secret mine with the keys of the database does not exist. "
+            "Create it, or correct spec.databaseOptions.secretName.",
+        ),
     ],
 )
 def test_database_keys_are_not_ready_until_the_secret_of_the_user_has_them(
@@ -54,10 +59,9 @@ def test_database_keys_that_are_not_known_are_unknown() -> None:
     new = ClusterState(cryostat())
     assert summary(condition(new, "DatabaseKeysReady")) == ("Unknown", "ReferencePending")
     assert condition(new, "DatabaseKeysReady")["message"] == "Secret sample-db has not been read yet."
-    assert summary(condition(new.without_data("Secret", "sample-db"), "DatabaseKeysReady")) == (
-        "False",
-        "SecretPending",
-    )
+    found = condition(new.without_data("Secret", "sample-db"), "DatabaseKeysReady")
+    assert summary(found) == ("False", "SecretPending")
+    assert found["message"] == "Secret sample-db with the keys of the database has not been generated yet."
 
 
 @pytest.mark.parametrize("secret", ["sample-db", "sample-storage", "sample-basic-auth"])

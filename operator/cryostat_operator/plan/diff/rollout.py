@@ -57,8 +57,8 @@ def hold_for_rollout(instance: Instance, components: tuple[ComponentPlan, ...]) 
     busy = [name for name in _earlier(instance.name) if _is_rolling_out(instance, name, deployments)]
     if not busy:
         return components
-    first = f"Deployment{'s' if len(busy) > 1 else ''} {' and '.join(busy)}"
-    message = f"Deployment {instance.name} restarts with new Secrets after {first}."
+    first = f"Deployments {' and '.join(busy)} have" if len(busy) > 1 else f"Deployment {busy[0]} has"
+    message = f"Deployment {instance.name} restarts with new Secrets once {first} restarted with them."
     key = Key("Deployment", instance.namespace, instance.name)
     held = Blocked(key, Problem("core", Reason.ROLLING_IN_ORDER, message))
     return tuple(

@@ -51,7 +51,8 @@ def test_a_secret_that_database_or_storage_use_too_is_held_back(name: str) -> No
     problem = state.plan.blocked[MAIN].problem
     assert (problem.reason, problem.actionable) == ("RollingInOrder", False)
     assert problem.message == (
-        f"Deployment {NAME} restarts with new Secrets after Deployments {NAME}-database and {NAME}-storage."
+        f"Deployment {NAME} restarts with new Secrets once Deployments {NAME}-database and {NAME}-storage have "
+        "restarted with them."
     )
     state.with_data("Secret", "login", "htpasswd", digest="rotated")
     assert MAIN in state.plan.blocked
