@@ -104,7 +104,10 @@ class ConsoleInstaller:
                 if error.status != 404:  # the kind is not served
                     raise
         elif (live["metadata"].get("labels") or {}).get(LABEL) != OPERATOR:
-            logger.warning("%s %s is not an object of the operator and is not changed", kind, name)
+            text = (
+                "%s %s lacks the label %s=%s, so the operator does not change it. Delete it to get that of the operator"
+            )
+            logger.warning(text, kind, name, LABEL, OPERATOR)
         elif restored := _restored(live, obj):
             await self._client.request("PUT", f"{collection}/{name}", body=restored, params=query)
 

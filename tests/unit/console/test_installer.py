@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.console import installer
-from cryostat_operator.console.extensions import PLURALS, objects
+from cryostat_operator.console.extensions import LABEL, OPERATOR, PLURALS, objects
 from cryostat_operator.console.installer import ConsoleInstaller
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
@@ -78,7 +78,10 @@ async def test_an_object_of_another_owner_is_not_changed(server: ApiServer, capl
     await make(server).ensure()
     assert len(server.writes) == len(EXPECTED) - 1
     name = EXPECTED[FIRST]["metadata"]["name"]
-    assert f"ConsoleQuickStart {name} is not an object of the operator and is not changed" in caplog.messages
+    assert caplog.messages == [
+        f"ConsoleQuickStart {name} lacks the label {LABEL}={OPERATOR}, so the operator does not change it. "
+        "Delete it to get that of the operator"
+    ]
 
 
 async def test_a_kind_that_is_not_served_is_left_out(server: ApiServer) -> None:
