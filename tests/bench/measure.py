@@ -19,6 +19,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.plan.render import assumed_plan, manifests
+from cryostat_operator.reconcile.stuck_reader import FIRST_PAUSE
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
@@ -129,8 +130,12 @@ def wait_until_idle(plane: ControlPlane) -> None:
 
 
 def wait_until_reported(plane: ControlPlane) -> None:
-    """Wait until the operator has reported, once, what lasts: without volumes and pods, no instance becomes ready."""
-    time.sleep(LASTING_SECONDS)
+    """Wait until the operator has reported, once, what lasts: without volumes and pods, no instance becomes ready.
+
+    On a busy API server, the claims of an instance are created some seconds apart. Then the operator reads the cause of
+    the second one `FIRST_PAUSE` after that of the first one. After a restart, it would read it at once, and report it.
+    """
+    time.sleep(LASTING_SECONDS + FIRST_PAUSE)
     wait_until_idle(plane)
 
 
