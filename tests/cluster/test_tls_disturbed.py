@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -17,8 +17,8 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import CertificateRequest
 from tests.cluster.api import Api, Object, condition, eventually
-from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.scenario import Scenario
 from tests.cluster.tls import (
     CERTIFICATES,
     NAME,
@@ -54,22 +54,51 @@ def serials(api: Api, namespace: str) -> dict[str, int]:
     return {leaf: serial(secret(api, namespace, f"{NAME}-{leaf}")) for leaf in CERTIFICATES}
 
 
-@pytest.fixture
-def instance(installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory) -> tuple[str, str]:
-    """The namespace of a Cryostat that is Ready, and that of its agents."""
-    api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
-    operator(installed_plane, ON)
-    api.create(cryostat(here, here, there))
-    eventually(lambda: ready(api, here))
+@pytest.fixture(scope="module")
+def running(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """An operator for all tests of this file."""
+    scenario = Scenario(installed_plane, tmp_path_factory.mktemp("operator"), ON)
+    scenario.start()
+    yield scenario
+    scenario.clean()
+    scenario.stop()
+
+
+@pytest.fixture(autouse=True)
+def log(running: Scenario) -> Iterator[None]:
+    """Show what the operator logs during a test, if the test fails."""
+    before = running.log_size()
+    yield
+    print(f"--- log of the operator ---\n{running.log_since(before)}")
+
+
+def create(scenario: Scenario) -> tuple[str, str]:
+    """Create a Cryostat, wait until it is Ready, and return its namespace and that of its agents."""
+    here, there = scenario.namespace("test"), scenario.namespace("agents")
+    scenario.plane.add_volumes(2)
+    scenario.api.create(cryostat(here, here, there))
+    eventually(lambda: ready(scenario.api, here))
     return here, there
+
+
+@pytest.fixture(scope="module")
+def shared(running: Scenario) -> tuple[str, str]:
+    """The instance of all tests that leave it Ready, with the same authority: its namespace, and that of its agents."""
+    return create(running)
+
+
+@pytest.fixture
+def instance(running: Scenario) -> tuple[str, str]:
+    """The same for one test."""
+    return create(running)
 
 
 @pytest.mark.parametrize("age", [61.0 + 4.5, 100.0, -400.0], ids=["due", "ended", "from-the-future"])
 def test_renewed_certificates_restart_only_pods_that_cannot_reload_them(
-    installed_plane: ControlPlane, instance: tuple[str, str], age: float
+    installed_plane: ControlPlane, shared: tuple[str, str], age: float
 ) -> None:
     """The storage reads its new certificate from the volume; the database is restarted."""
-    api, (here, _) = installed_plane.api, instance
+    api, (here, _) = installed_plane.api, shared
     before, running = serials(api, here), deployments(api, here)
     old = {f"{leaf}-tls": issued(api, here, leaf, time.time() - age * DAY) for leaf in ("database", "storage")}
     for leaf, certificate in old.items():
@@ -138,9 +167,9 @@ RUBBISH = {
 
 @pytest.mark.parametrize("key", RUBBISH)
 def test_invalid_data_is_replaced(
-    installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str], key: str
+    installed_plane: ControlPlane, shared: tuple[str, str], verify: Callable[..., str], key: str
 ) -> None:
-    api, (here, there) = installed_plane.api, instance
+    api, (here, there) = installed_plane.api, shared
     agent, authority = names.agent_certificate(here, NAME, there), names.ca_secret(here, NAME)
     host = f"a.{names.agent_callback_service(here, NAME)}.{there}.svc"
 
@@ -180,13 +209,13 @@ def test_an_authority_of_another_owner_is_not_used(
 
 
 def test_a_secret_of_another_owner_is_not_changed_until_it_is_deleted(
-    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+    installed_plane: ControlPlane, running: Scenario
 ) -> None:
-    api, here = installed_plane.api, namespace(installed_plane)
+    api, here = installed_plane.api, running.namespace()
+    installed_plane.add_volumes(2)
     name = f"{NAME}-database-tls"
     metadata = {"name": name, "namespace": here}
     theirs = api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"tls.crt": "x"}})
-    operator(installed_plane, ON)
     api.create(cryostat(here))
     eventually(lambda: tls_condition(api, here).get("reason") == "NameCollision")
     eventually(lambda: f"{NAME}-storage" in deployments(api, here))
