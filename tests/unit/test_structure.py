@@ -32,8 +32,6 @@ EXCEPTIONS = {
     "observe/live_objects.py": "observe/test_owned_objects.py",
     "observe/planning.py": "reconcile/test_reconciler.py",
     "observe/triggers.py": "observe/test_owned_objects.py",
-    "packaging/descriptors.py": "packaging/test_console_form.py",
-    "packaging/form.py": "packaging/test_console_form.py",
     "packaging/install_names.py": "constants only",
     "plan/assumed.py": "plan/test_render.py",
     "plan/components/datasource.py": "plan/components/test_containers.py",

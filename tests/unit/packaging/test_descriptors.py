@@ -5,23 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.packaging.clusterserviceversion import presentation
-from cryostat_operator.packaging.crds import crd
 from cryostat_operator.packaging.descriptors import spec_descriptors, status_descriptors
+from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.api.fields import own_fields
-
-Obj = dict[str, Any]
+from tests.unit.packaging.console_form import URN, at, capabilities, kinds, parent, schema_of
 
 MODELS = {constants.VERSION: v1beta2.Cryostat, v1beta1.VERSION: v1beta1.Cryostat}
-VERSIONS = tuple(MODELS)
-URN = "urn:alm:descriptor:"
-UI = f"{URN}com.tectonic.ui:"
 WHOLE = ("resourceRequirements", "nodeAffinity", "podAffinity", "podAntiAffinity")
 ANY = ("advanced", "hidden", "fieldDependency")
 FITTING = {
@@ -34,69 +27,12 @@ FITTING = {
 # Inputs of the console, without the prefix. Others in its list are deprecated or do not fit any field.
 STATUS = {"summary": "text", "applicationUrl": "org.w3:link", "conditions": "io.kubernetes.conditions"}
 PROPER = "ConfigMap|emptyDir|PersistentVolumeClaim|SELinux|WebSocket|OpenShift"
-FIRST = [
-    "targetNamespaces",
-    "networkOptions",
-    "enableCertManager",
-    "trustedCertSecrets",
-    "reportOptions",
-    "storageOptions",
-    "objectStorageOptions",
-    "databaseOptions",
-    "authorizationOptions",
-]
-
-
-def schema_of(version: str) -> Obj:
-    found: Obj = next(each for each in crd()["spec"]["versions"] if each["name"] == version)
-    return found["schema"]["openAPIV3Schema"]  # type: ignore[no-any-return]
-
-
-def at(schema: Obj, path: str) -> Obj | None:
-    """The schema of `a.b[0].c`."""
-    for step in re.sub(r"\[\d+\]", ".[]", path).split("."):
-        schema = schema.get("items", {}) if step == "[]" else schema.get("properties", {}).get(step, {})
-    return schema or None
-
-
-def parent(path: str) -> str:
-    return re.sub(r"(\.?[^.\[]+|\[\d+\])$", "", path)
 
 
 def has_input(schema: Obj) -> bool:
     """Whether the console shows an input for this schema without a descriptor."""
     below = [schema["items"]] if schema.get("type") == "array" else list(schema.get("properties", {}).values())
     return schema.get("type") in ("boolean", "integer", "number", "string") or any(map(has_input, below))
-
-
-def capabilities(descriptor: Obj) -> Iterator[tuple[str, str]]:
-    """The kind and argument of each x-descriptor."""
-    for text in descriptor.get("x-descriptors", ()):
-        if text.startswith(f"{URN}io.kubernetes:"):
-            yield "io.kubernetes", text.removeprefix(f"{URN}io.kubernetes:")
-        else:
-            kind, _, argument = text.removeprefix(UI).partition(":")
-            yield kind, argument
-
-
-def kinds(descriptor: Obj) -> set[str]:
-    return {kind for kind, _ in capabilities(descriptor)}
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def spec(version: str) -> Obj:
-    found: Obj = schema_of(version)["properties"]["spec"]
-    return found
-
-
-@pytest.fixture
-def descriptors(version: str) -> list[Obj]:
-    return spec_descriptors(version)
 
 
 def test_the_console_supports_the_schema(version: str) -> None:
@@ -155,58 +91,12 @@ def test_a_list_has_a_descriptor_for_its_items(spec: Obj, descriptors: list[Obj]
             assert core or "hidden" in kinds(each) or f"{each['path']}[0]" in paths, each
 
 
-def test_hidden_fields_are_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
-    hidden = {each["path"]: each["description"] for each in descriptors if "hidden" in kinds(each)}
-    others = {path for path, text in hidden.items() if not text.startswith("Deprecated")}
-    # OpenShift has SELinux. The images do not run on Windows nodes.
-    others -= {path for path in others if re.search(r"ontext\.(appArmorProfile|windowsOptions)$", path)}
-    # In v1beta1, the Ingress is the only network option.
-    assert others in ({"networkOptions.coreConfig.ingressSpec"}, {"networkOptions"})
-    deprecated = [
-        each["path"]
-        for each in descriptors
-        if each["description"].startswith("Deprecated") and each["path"] not in hidden
-    ]
-    assert deprecated == []
-
-
 def test_a_group_precedes_its_fields(descriptors: list[Obj]) -> None:
     """The console sets a group as a whole, which removes earlier values in it."""
     seen: set[str] = set()
     for each in descriptors:
         assert parent(each["path"]) in ("", *seen), each
         seen.add(each["path"])
-
-
-def test_important_fields_are_first() -> None:
-    top = [each for each in spec_descriptors(constants.VERSION) if not set(".[") & set(each["path"])]
-    assert [each["path"] for each in top if "advanced" not in kinds(each)] == FIRST
-    assert [each["path"] for each in top][: len(FIRST)] == FIRST
-
-
-def test_secrets_and_config_maps_are_chosen_from_a_list(descriptors: list[Obj]) -> None:
-    for each in descriptors:
-        name = each["path"].rpartition(".")[2].lower()
-        for ending, kind in (
-            ("secretname", "Secret"),
-            ("configmapname", "ConfigMap"),
-            ("storageclassname", "StorageClass"),
-        ):
-            assert name.endswith(ending) == (("io.kubernetes", kind) in set(capabilities(each))), each
-
-
-def test_every_dependent_field_can_be_shown(spec: Obj, descriptors: list[Obj]) -> None:
-    described = {each["path"] for each in descriptors}
-    found = 0
-    for each in descriptors:
-        for kind, argument in capabilities(each):
-            if kind == "fieldDependency":
-                path, _, value = argument.partition(":")
-                control = at(spec, path) or {}
-                assert path in described
-                assert value in control.get("enum", ("true", "false") if control.get("type") == "boolean" else ()), each
-                found += 1
-    assert found
 
 
 def test_status_fields_have_fitting_descriptors(version: str) -> None:
