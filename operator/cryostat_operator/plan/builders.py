@@ -36,6 +36,15 @@ def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Ma
     return {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata}
 
 
+def generated_secret(instance: Instance, name: str) -> Obj:
+    """Return an owned Secret for generated values, without them.
+
+    A Secret that was restored with another type keeps it: a change of the type would delete the Secret with its values.
+    """
+    live = instance.live("Secret", name) or {}
+    return owned(instance, "Secret", name) | {"type": live.get("type") or "Opaque"}
+
+
 def annotate(obj: Obj, annotations: Mapping[str, str] | None) -> Obj:
     """Add annotations to an object, and return it. Without annotations it gets no empty field."""
     if annotations:

@@ -4,7 +4,7 @@ If the process ends between the two requests without being terminated, by SIGKIL
 are lost. The next reconcile generates others: another password of the login, other keys of the storage, another
 authority. A copy in a second Secret would prevent this, but the next process would have to find, use and remove it. No
 copy is written, because all of these values can be replaced. The keys of a database with a claim cannot. Therefore
-their Secret is never recreated: `plan.components.database_secret` blocks it while it lacks a key, and keeps its type.
+their Secret is never recreated: `plan.components.database_secret` blocks it while it lacks a key.
 """
 
 from __future__ import annotations

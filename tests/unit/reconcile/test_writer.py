@@ -89,14 +89,15 @@ async def test_an_object_of_others_is_not_changed(cluster: Cluster, metadata: Ob
     assert cluster.server.find(MAP) == before
 
 
-async def test_a_secret_that_a_user_restored_is_adopted_with_its_values(cluster: Cluster) -> None:
-    cluster.put(SECRET, cached=False, data={"a": base64_of("restored")})
+async def test_a_secret_that_a_user_restored_is_adopted_with_its_type_and_values(cluster: Cluster) -> None:
+    cluster.put(SECRET, cached=False, data={"a": base64_of("restored")}, type="example.com/restored")
     request = SecretRequest(SECRET, {"a": "new", "b": "more"}, restore_only=True)
-    outcome = await write(cluster, "create", SECRET, desired(SECRET), request)
+    outcome = await write(cluster, "create", SECRET, {**desired(SECRET), "type": "Opaque"}, request)
     assert outcome.state == "applied"
     stored = cluster.server.find(SECRET)
     assert stored
     assert stored["data"] == {"a": base64_of("restored"), "b": base64_of("more")}
+    assert stored["type"] == "example.com/restored", "the API server refuses to change it"
 
 
 async def test_a_write_waits_for_the_deletion_of_an_object(cluster: Cluster) -> None:

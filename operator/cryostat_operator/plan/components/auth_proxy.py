@@ -33,11 +33,11 @@ _GRAFANA = f"http://localhost:{names.PORT_GRAFANA}"
 
 def build(instance: Instance) -> ComponentPlan:
     """Return the configuration of the proxy, and the Secrets with the generated login and the key of its cookies."""
-    cookie = builders.owned(instance, "Secret", cookie_secret(instance)) | {"type": "Opaque"}
+    cookie = builders.generated_secret(instance, cookie_secret(instance))
     requests = [_request(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
     objects = [cookie]
     if instance.generated_login_secret:
-        objects.append(builders.owned(instance, "Secret", instance.generated_login_secret) | {"type": "Opaque"})
+        objects.append(builders.generated_secret(instance, instance.generated_login_secret))
         login = {"username": LOGIN_USER, "password": RandomValue(32), LOGIN_FILE: HtpasswdValue(LOGIN_USER, "password")}
         requests.append(_request(instance, instance.generated_login_secret, login))
     if not instance.openshift_login:

@@ -42,7 +42,7 @@ def build(instance: Instance) -> ComponentPlan:
     plan = ComponentPlan(NAME, warnings=warnings(instance), content_use=ContentUse.WARNINGS)
     if not instance.tls:
         return replace(plan, objects=(lock, deployment(instance)))
-    keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
+    keystore = builders.generated_secret(instance, specs.keystore_secret(instance))
     request = SecretRequest(
         Key("Secret", instance.namespace, specs.keystore_secret(instance)), {KEYSTORE_PASSWORD: RandomValue(20)}
     )

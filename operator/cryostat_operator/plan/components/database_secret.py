@@ -37,15 +37,8 @@ def needs(instance: Instance) -> frozenset[Reference]:
 
 
 def secret(instance: Instance) -> Obj:
-    """Return the generated Secret, without its values.
-
-    A Secret that was restored with another type keeps it. To change the type, the Secret would have to be deleted.
-    """
-    live = instance.live("Secret", instance.generated_database_secret) or {}
-    return builders.owned(instance, "Secret", instance.generated_database_secret) | {
-        "type": live.get("type") or "Opaque",
-        "immutable": True,
-    }
+    """Return the generated Secret, without its values."""
+    return builders.generated_secret(instance, instance.generated_database_secret) | {"immutable": True}
 
 
 def request(instance: Instance) -> SecretRequest:

@@ -81,7 +81,7 @@ def include(instance: Instance, secret: ProxySecret) -> str | None:
 
 def objects(instance: Instance) -> list[Obj]:
     """Return the Secrets of an instance, without their values."""
-    return [builders.owned(instance, "Secret", each.of(instance)) | {"type": "Opaque"} for each in used(instance)]
+    return [builders.generated_secret(instance, each.of(instance)) for each in used(instance)]
 
 
 def requests(instance: Instance) -> list[SecretRequest]:

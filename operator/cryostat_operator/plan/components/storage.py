@@ -65,7 +65,7 @@ def generated_secret(instance: Instance) -> str:
 
 def secret(instance: Instance) -> Obj:
     """Return the Secret for the generated S3 credentials, without them: the reconciler provides its content."""
-    return builders.owned(instance, "Secret", generated_secret(instance)) | {"type": "Opaque"}
+    return builders.generated_secret(instance, generated_secret(instance))
 
 
 def service(instance: Instance) -> Obj:

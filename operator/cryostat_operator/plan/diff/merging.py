@@ -26,6 +26,11 @@ def _merged_service_account(desired: Obj, live: Obj) -> Obj:
     return {**live, **desired}
 
 
+def _merged_secret(desired: Obj, live: Obj) -> Obj:
+    """The desired Secret with the type of the live one, which an update cannot change."""
+    return {**desired, **({"type": live["type"]} if "type" in live else {})}
+
+
 def _merged_certificate(desired: Obj, live: Obj) -> Obj:
     return {**desired, "spec": _overlay(desired["spec"], live.get("spec") or {})}
 
@@ -56,6 +61,7 @@ def _merged_claim(desired: Obj, live: Obj) -> Obj:
 
 _MERGES: Mapping[str, Callable[[Obj, Obj], Obj]] = {
     "ServiceAccount": _merged_service_account,
+    "Secret": _merged_secret,
     "Certificate": _merged_certificate,
     "Ingress": _with_chosen_fields,
     "Service": _merged_service,

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import RandomValue
 from tests.unit.cluster_state import (
@@ -34,15 +33,6 @@ def test_keys_are_requested_and_never_planned() -> None:
     assert secret["immutable"] is True
     assert "data" not in secret
     assert "stringData" not in secret
-
-
-def test_a_secret_that_was_restored_with_another_type_is_not_recreated() -> None:
-    """A recreation would delete the only copy of the keys."""
-    state = settled()
-    secret = find(state.plan, "Secret", "sample-db")
-    state.with_live({**secret, "metadata": {**secret["metadata"], "uid": "1"}, "type": "example.com/keys"})
-    changes = diff(state.plan, state.snapshot, state.cryostat.metadata["uid"]).changes
-    assert [change for change in changes if change.key == SECRET] == []
 
 
 def test_keys_of_the_user_are_used_by_both_sides_and_none_are_generated() -> None:

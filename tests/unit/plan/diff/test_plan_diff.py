@@ -11,7 +11,7 @@ from cryostat_operator.plan.diff.plan_diff import Change, Diff, _agent_certifica
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
-from cryostat_operator.plan.model.requests import CopyRequest
+from cryostat_operator.plan.model.requests import CopyRequest, SecretRequest
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, settled
 
 MAIN = Key("Deployment", NAMESPACE, NAME)
@@ -85,6 +85,16 @@ def test_an_immutable_field_recreates_the_object() -> None:
     live(state, MAIN)["spec"]["selector"] = {"matchLabels": {"other": "label"}}
     change = only_change(state)
     assert (change.verb, change.uid) == ("recreate", f"uid of {MAIN}")
+
+
+def test_secrets_with_generated_values_keep_another_type() -> None:
+    """A change of the type would delete the only copy of the values. A certificate is issued again."""
+    state = instance({"enableCertManager": True})
+    secrets = [key for key, request in state.plan.requests.items() if isinstance(request, SecretRequest)]
+    assert {key.name for key in secrets} >= {"sample-db", "sample-storage", "sample-basic-auth", "sample-oauth2-cookie"}
+    for key in secrets:
+        live(state, key)["type"] = "example.com/values"
+    assert [change for change in compared(state).changes if change.key in secrets] == []
 
 
 def test_an_object_that_was_not_read_is_not_written() -> None:
