@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,6 +37,9 @@ class Namespaces(Api):
 
     def list(self, api_version: str, kind: str, namespace: str | None = None, **_: Any) -> list[Object]:
         return [{"metadata": {"name": name}} for name in self.names] if kind == "Namespace" else []
+
+    def list_metadata(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]:
+        return self.list(api_version, kind, namespace)
 
 
 def test_another_test_can_create_a_namespace_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
