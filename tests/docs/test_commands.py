@@ -1,7 +1,7 @@
 """Every command in the documentation runs as written, and the API server accepts every resource in it.
 
-The commands of a page run in a cluster with the operator, a new current namespace and the instance of
-manifests/samples/cryostat-sample.yaml. README.md, install.md and tutorial.md start without these.
+The commands of a page run in a cluster with the operator and a new current namespace, which has the instance of
+manifests/samples/cryostat-sample.yaml if a command names it. README.md, install.md and tutorial.md start without these.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import urllib3
 import yaml
 
 from cryostat_operator.api import constants
-from tests.cluster.api import Api, ApiError, condition, eventually
+from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.kubectl import LEAN_KUBECTL
 from tests.cluster.operator_process import (
@@ -42,6 +42,7 @@ SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
 EXPLAINED = yaml.safe_load((Path(__file__).parent / "unrunnable.yaml").read_text())
 OF_OTHERS = {"operators.coreos.com": "tests/cluster/test_olm.py applies them to OLM itself"}
 SERVICE = "cryostat-operator-webhook-service"
+_INSTANCE = re.compile(r"cryostat-sample|\bcryostats\b(?!\.)")  # the sample, or all Cryostats
 FROM_NOTHING = ("README.md", "docs/install.md", "docs/tutorial.md")
 HEAD = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "probe"}}
 PAGES = [page for page in pages() if any(block.language in ("sh", "yaml") for block in blocks(page))]
@@ -49,6 +50,19 @@ PAGES = [page for page in pages() if any(block.language in ("sh", "yaml") for bl
 
 def explained(command: str) -> bool:
     return any(re.fullmatch(entry["command"], command, re.DOTALL) for entry in EXPLAINED)
+
+
+def script(block: Block) -> str:
+    """The commands of a block without the exceptions."""
+    return "\n".join(command for command in block.commands if not explained(command))
+
+
+def scripts(page: Path) -> str:
+    """All that is run of a page."""
+    return "\n".join(script(block) for block in blocks(page) if block.language == "sh" and not block.file).strip()
+
+
+WITH_COMMANDS = [page for page in PAGES if scripts(page)]
 
 
 class OperatorPods:
@@ -142,35 +156,40 @@ class Workspace:
         own.write_text(yaml.safe_dump(config))
         self._env = {**programs, "KUBECONFIG": str(own)}
 
-    def prepare(self) -> None:
-        """Create the objects that a page requires."""
+    def prepare(self, page: Path) -> None:
+        """Create the objects that a page requires: the operator, and an instance unless no command names it."""
         if not is_installed(self._api):  # the first page that needs it, or the commands of a page changed it
             self.shell("kubectl apply --validate=false -f crds/ -f manifests/")  # other pages let kubectl validate them
         probe = {**HEAD, "metadata": {"name": "probe", "namespace": self.namespace}}
         eventually(lambda: self._api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "the webhooks answer")
-        self.shell(f"kubectl apply -f {SAMPLE}")
-        eventually(self._ready, 60, "the sample is Ready")
+        if _INSTANCE.search(scripts(page)):
+            sample = _sample()
+            self._api.create({**sample, "metadata": {**sample["metadata"], "namespace": self.namespace}})
+            eventually(self._ready, 60, "the sample is Ready")
 
     def run(self, block: Block) -> None:
         """Run the commands of a block as one script, without the exceptions."""
-        script = "\n".join(command for command in block.commands if not explained(command))
-        self.shell(script, str(block))
+        self.shell(script(block), str(block))
 
-    def shell(self, script: str, where: str = "preparation") -> None:
-        command = ["bash", "-euo", "pipefail", "-c", script]
+    def shell(self, commands: str, where: str = "preparation") -> None:
+        command = ["bash", "-euo", "pipefail", "-c", commands]
         done = subprocess.run(
             command, cwd=self._directory, env=self._env, input="", capture_output=True, text=True, timeout=150
         )
-        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{script}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{commands}\n{done.stdout}{done.stderr}"
 
     def save(self, block: Block) -> None:
         """Save a block to the file that the page names."""
         (self._directory / block.file).write_text(block.text)
 
     def _ready(self) -> bool:
-        name = yaml.safe_load(SAMPLE.read_text())["metadata"]["name"]
-        found = self._api.get(constants.API_VERSION, constants.KIND, name, self.namespace)
+        found = self._api.get(constants.API_VERSION, constants.KIND, _sample()["metadata"]["name"], self.namespace)
         return condition(found, "Ready").get("status") == "True"
+
+
+def _sample() -> Object:
+    sample: Object = yaml.safe_load(SAMPLE.read_text())
+    return sample
 
 
 def spaces(api: Api) -> set[str]:
@@ -191,7 +210,7 @@ def namespaces(plane: ControlPlane) -> Iterator[None]:
     plane.recycle_volumes()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=[page.stem for page in WITH_COMMANDS])
 def test_the_commands_of_a_page_succeed(
     plane: ControlPlane,
     operator_pods: OperatorPods,
@@ -205,7 +224,7 @@ def test_the_commands_of_a_page_succeed(
     plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": workspace.namespace}})
     try:
         if str(page.relative_to(ROOT)) not in FROM_NOTHING:
-            workspace.prepare()
+            workspace.prepare(page)
         for block in blocks(page):
             if block.file:
                 workspace.save(block)
