@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-
-import pytest
+from collections.abc import Container, Iterable
+from functools import cache
 
 from cryostat_operator.api import constants
 from cryostat_operator.packaging import form
@@ -13,11 +12,6 @@ from cryostat_operator.packaging.crds import definitions
 from cryostat_operator.packaging.descriptors import spec_descriptors
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.packaging.console_form import VERSIONS, at, capabilities, kinds, schema_of
-
-PATHS = {each["path"] for version in VERSIONS for each in spec_descriptors(version)}
-TAILS = {".".join(path.split(".")[-2:]) for path in PATHS}
-FIELDS = {path.rpartition(".")[2] for path in PATHS}
-
 
 FIRST = [
     "targetNamespaces",
@@ -78,25 +72,37 @@ def test_every_dependent_field_can_be_shown(spec: Obj, descriptors: list[Obj]) -
     assert found
 
 
-@pytest.mark.parametrize(
-    ("table", "keys"),
-    [
-        (form.FIRST + form.LATER, PATHS),
-        (form.ADVANCED, PATHS | TAILS),
-        (form.HIDDEN, PATHS | FIELDS),
-        (form.NAMES, PATHS | TAILS | FIELDS),
-        (form.ITEM_DESCRIPTIONS, FIELDS),
-        (form.PICKERS, PATHS | FIELDS),
-        (form.DEPENDENCIES, TAILS),
-    ],
-    ids=["order", "advanced", "hidden", "names", "items", "pickers", "dependencies"],
-)
-def test_every_entry_is_about_a_field_of_a_version(table: Iterable[str], keys: set[str]) -> None:
-    assert [entry for entry in table if entry not in keys] == []
+@cache
+def paths() -> frozenset[str]:
+    """The paths of all descriptors of both versions."""
+    return frozenset(each["path"] for version in VERSIONS for each in spec_descriptors(version))
+
+
+def tails() -> set[str]:
+    """The last two elements of the paths."""
+    return {".".join(path.split(".")[-2:]) for path in paths()}
+
+
+def fields() -> set[str]:
+    """The last elements of the paths."""
+    return {path.rpartition(".")[2] for path in paths()}
+
+
+def test_every_entry_is_about_a_field_of_a_version() -> None:
+    tables: list[tuple[Iterable[str], Container[str]]] = [
+        (form.FIRST + form.LATER, paths()),
+        (form.ADVANCED, paths() | tails()),
+        (form.HIDDEN, paths() | fields()),
+        (form.NAMES, paths() | tails() | fields()),
+        (form.ITEM_DESCRIPTIONS, fields()),
+        (form.PICKERS, paths() | fields()),
+        (form.DEPENDENCIES, tails()),
+    ]
+    assert [entry for table, keys in tables for entry in table if entry not in keys] == []
 
 
 def test_every_component_has_fields() -> None:
-    parts = {field.removesuffix(suffix) for field in FIELDS for suffix in form.PART_SUFFIXES if field.endswith(suffix)}
+    parts = {name.removesuffix(suffix) for name in fields() for suffix in form.PART_SUFFIXES if name.endswith(suffix)}
     assert [part for part in form.PARTS if part not in parts] == []
 
 
