@@ -33,13 +33,10 @@ EXCEPTIONS = {
     "observe/planning.py": "reconcile/test_reconciler.py",
     "observe/triggers.py": "observe/test_owned_objects.py",
     "packaging/install_names.py": "constants only",
-    "plan/assumed.py": "plan/test_render.py",
-    "plan/instance.py": "plan/test_planner.py and the tests of the components",
     "plan/model/certificates.py": "types only",
     "plan/model/refused_object.py": "types only",
     "plan/model/requests.py": "types only",
     "plan/model/snapshot.py": "types only",
-    "plan/tls/cert_manager.py": "plan/tls/test_component.py",
 }
 
 

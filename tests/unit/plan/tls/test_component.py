@@ -9,72 +9,22 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.assumed import assumed_certificate
-from cryostat_operator.plan.conditions import Report, status_for
-from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.desired_state import Plan
-from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
+from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.requests import CertificateRequest, CopyRequest
-from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
+from cryostat_operator.plan.model.snapshot import NamespaceState
 from cryostat_operator.plan.tls.checks import copy_differs, reissue_reason
-from cryostat_operator.settings import Settings
-from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat, find, names_of
-
-WITHOUT = frozenset(name for name, kind in KINDS.items() if not kind.optional)
-WITH = WITHOUT | {"Issuer", "Certificate"}
-CA = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
-UID = "11111111-2222-3333-4444-555555555555"
-
-
-def state(
-    asked: bool | None = None, *, apis: frozenset[str] = WITHOUT, on: bool = True, targets: tuple[str, ...] = ()
-) -> ClusterState:
-    spec: Obj = {"targetNamespaces": list(targets)} if targets else {}
-    if asked is not None:
-        spec["enableCertManager"] = asked
-    return ClusterState(cryostat(spec), settings=Settings(service_tls=on), snapshot=Snapshot(apis=apis))
-
-
-def certificate(state: ClusterState, suffix: str = "database-tls") -> Key:
-    return Key("Secret", NAMESPACE, f"{NAME}-{suffix}")
-
-
-def tls_reason(state: ClusterState) -> tuple[str, str]:
-    conditions = status_for(state.instance, state.plan, Report(), "now")["conditions"]
-    found = next(c for c in conditions if c["type"] == "TLSSetupComplete")
-    return found["status"], found["reason"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "apis", "on", "way"),
-    [
-        (None, WITHOUT, True, "built-in"),
-        (None, WITH, True, "cert-manager"),
-        (None, WITH, False, "off"),
-        (True, WITHOUT, False, "cert-manager"),
-        (True, WITH, False, "cert-manager"),
-        (False, WITH, True, "off"),
-        (False, WITHOUT, True, "off"),
-    ],
-)
-def test_the_issuer_of_certificates(asked: bool | None, apis: frozenset[str], on: bool, way: str) -> None:
-    assert state(asked, apis=apis, on=on).instance.tls_issuer == way
+from tests.unit.cluster_state import NAME, NAMESPACE, find, names_of
+from tests.unit.plan.tls.states import CA, UID, WITH, certificate, state, tls_reason, with_uid
 
 
 def test_without_tls_there_are_no_certificates_and_issuers() -> None:
     settled = state(False).settle()
     assert not any("tls" in name or name.startswith("cryostat-ca") for name in names_of(settled.plan, "Secret"))
     assert tls_reason(settled) == ("True", "CertManagerDisabled")
-
-
-def test_unavailable_cert_manager_blocks_only_objects_that_need_certificates() -> None:
-    blocked = state(True).settle()
-    assert names_of(blocked.plan, "Deployment") == set()
-    assert len(names_of(blocked.plan, "Service")) == 5
-    assert tls_reason(blocked) == ("False", "CertManagerUnavailable")
-    assert [p.reason for p in blocked.plan.problems if p.actionable] == ["CertManagerUnavailable"]
 
 
 def test_both_issuers_fill_the_same_secrets() -> None:
@@ -97,20 +47,6 @@ def test_a_settled_instance_needs_no_writes() -> None:
                     reference["uid"] = "u"
         actions = diff(settled.plan, settled.snapshot, UID).changes
         assert [action for action in actions if action.key.kind not in ("ConfigMap", "Deployment")] == []
-
-
-def test_an_owner_reference_that_cert_manager_set_stays() -> None:
-    settled = state(True, apis=WITH).settle()
-    secret = certificate(settled)
-    [reference] = find(settled.plan, "Secret", secret.name)["metadata"]["ownerReferences"]
-    theirs = {**reference, "blockOwnerDeletion": True}
-    for present, expected in (([theirs], theirs), ([{**theirs, "uid": "former"}], reference), ([], reference)):
-        settled.snapshot.live[secret]["metadata"]["ownerReferences"] = present
-        assert find(settled.plan, "Secret", secret.name)["metadata"]["ownerReferences"] == [expected]
-
-
-def with_uid(obj: Obj) -> Obj:
-    return {**obj, "metadata": {**obj["metadata"], "uid": "u"}}
 
 
 # --- target namespaces ---
@@ -310,69 +246,3 @@ def progressing(reason: str) -> Obj:
 
 
 # --- cert-manager ---
-
-
-def test_the_authority_comes_first() -> None:
-    asked = state(True, apis=WITH).without_data("Secret", CA.name).plan
-    assert names_of(asked, "Issuer") == {f"{NAME}-self-signed"}
-    assert names_of(asked, "Certificate") == {f"{NAME}-ca"}
-    assert len(names_of(state(True, apis=WITH).settle().plan, "Certificate")) == 7
-
-
-def test_secrets_are_looked_up_before_cert_manager_would_overwrite_them() -> None:
-    unknown = state(True, apis=WITH)
-    assert names_of(unknown.plan, "Certificate") == set()
-    theirs = {("Secret", CA.name): ContentSummary(frozenset({"key"}), "d", certificate="")}
-    unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **theirs})
-    assert names_of(unknown.plan, "Certificate") == set()
-    assert unknown.plan.blocked[CA].problem.reason == "NameCollision"
-    content = {("Secret", CA.name): ContentSummary(frozenset({"key"}), "d", certificate=f"{NAME}-ca")}
-    unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **content})
-    assert names_of(unknown.plan, "Certificate") == {f"{NAME}-ca"}
-
-
-def test_certificates_own_their_secrets_once_all_are_there() -> None:
-    settled = state(True, apis=WITH).settle()
-    secrets = [obj for key, obj in settled.plan.objects.items() if key in settled.snapshot.certificates]
-    assert all(obj["metadata"].get("ownerReferences") for obj in secrets)
-    live = {key: obj for key, obj in settled.snapshot.live.items() if key != certificate(settled)}
-    settled.snapshot = replace(settled.snapshot, live=live)
-    some = [obj for key, obj in settled.plan.objects.items() if key in settled.snapshot.certificates]
-    assert len(some) == len(secrets) - 1
-    assert not any(obj["metadata"].get("ownerReferences") for obj in some)
-
-
-def test_additions_of_others_to_a_certificate_are_no_difference() -> None:
-    planned_certificate = find(state(True, apis=WITH).settle().plan, "Certificate", NAME)
-    live = copy.deepcopy(planned_certificate)
-    live["spec"] |= {"duration": "2160h", "privateKey": {"algorithm": "RSA"}}
-    live["spec"]["issuerRef"]["name"] = planned_certificate["spec"]["issuerRef"]["name"]
-    live["spec"]["dnsNames"].reverse()
-    assert differences(planned_certificate, live) == []
-    del live["spec"]["keystores"]["pkcs12"]["profile"]  # unknown to old releases
-    assert differences(planned_certificate, live) == []
-    live["spec"]["dnsNames"].append("other")
-    assert differences(planned_certificate, live) == ["spec.dnsNames"]
-
-
-def test_certificates_of_a_lost_authority_are_discarded() -> None:
-    settled = state(True, apis=WITH).settle()
-    settled.with_certificates({CA: replace(settled.snapshot.certificates[CA], key_id="another")})
-    settled.snapshot = replace(
-        settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
-    )
-    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID).changes if action.verb == "delete"}
-    assert len(deleted) == 6
-    assert CA not in deleted
-
-
-def test_objects_of_another_issuer_are_deleted_before_cert_manager_issues() -> None:
-    settled = state().settle()
-    settled.snapshot = replace(
-        settled.snapshot, apis=WITH, live={k: with_uid(o) for k, o in settled.snapshot.live.items()}
-    )
-    plan = settled.plan
-    assert names_of(plan, "Certificate") == set()
-    delete = {key for part in plan.components for key in part.delete}
-    assert {key.name for key in delete} == {key.name for key in settled.snapshot.certificates}
-    assert Key("Deployment", NAMESPACE, NAME) in plan.blocked
