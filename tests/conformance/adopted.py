@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from tests.conformance.captures import captured, captured_status
 
 ADOPTED = [
+    ("files", "kubernetes"),
     ("ingress", "kubernetes"),
     ("network-policies", "kubernetes"),
     ("operand-metadata", "kubernetes"),
+    ("reports", "kubernetes"),
     ("security-scheduling", "kubernetes"),
     ("storage-emptydir", "kubernetes"),
     ("storage-pvc", "kubernetes"),
     ("application-options", "kubernetes-certmanager"),
-    ("reports", "kubernetes-certmanager"),
     ("external-host", "openshift-certmanager"),
-    ("files", "openshift-certmanager"),
 ]
 # Users choose the keys of these fields, except for the keys that the Go operator sets.
 _CHOSEN = ("labels", "annotations", "matchLabels", "nodeSelector", "requests", "limits")
