@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import builders, text
 from ..instance import Instance
 from ..model import names
@@ -62,4 +64,12 @@ def access_review(instance: Instance) -> Obj:
     given = options.open_shift_sso.access_review if options and options.open_shift_sso else None
     if given is None:
         return {"namespace": instance.namespace, "verb": "create", "resource": "pods", "subresource": "exec"}
-    return {name: given[name] for name in _REVIEW_FIELDS if given.get(name)}
+    filled = _without_empty(given)
+    return {name: filled[name] for name in _REVIEW_FIELDS if name in filled}
+
+
+def _without_empty(value: Any) -> Any:
+    """The value without empty fields at any depth: the API server refuses reviews with an empty selector."""
+    if isinstance(value, dict):
+        return {key: kept for key, inner in value.items() if (kept := _without_empty(inner))}
+    return [_without_empty(inner) for inner in value] if isinstance(value, list) else value

@@ -35,6 +35,15 @@ def test_the_permission_of_the_spec() -> None:
     assert openshift_proxy.access_review(instance(spec)) == {"namespace": "other", "verb": "get", "resource": "pods"}
 
 
+def test_empty_fields_of_a_permission_are_left_out() -> None:
+    requirement = {"key": "a", "operator": "Exists"}
+    labels = {"requirements": [{**requirement, "values": []}]}
+    selectors = {"fieldSelector": {"requirements": []}, "labelSelector": labels}
+    spec = {"authorizationOptions": {"openShiftSSO": {"accessReview": {"resource": "pods", **selectors}}}}
+    expected = {"resource": "pods", "labelSelector": {"requirements": [requirement]}}
+    assert openshift_proxy.access_review(instance(spec)) == expected
+
+
 def test_only_health_checks_need_no_login() -> None:
     assert arguments(instance())["bypass-auth-for"] == "^/health(/liveness)?$"
     spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}}
