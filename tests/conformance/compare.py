@@ -63,6 +63,7 @@ _RECORDS = (
     "openshift.io/host.generated",
     "operator.cryostat.io/database-keys",
     "operator.cryostat.io/database-release",
+    "operator.cryostat.io/ingress-class",
 )
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})

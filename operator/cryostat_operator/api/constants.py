@@ -32,6 +32,9 @@ ANNOTATION_DATABASE_KEYS = f"{GROUP}/database-keys"
 # On the same claim: release of Cryostat and major version of PostgreSQL that its data was used with.
 ANNOTATION_DATABASE_RELEASE = f"{GROUP}/database-release"
 
+# On the Ingress: its class, if the spec names one. A class without this record was chosen by admission.
+ANNOTATION_INGRESS_CLASS = f"{GROUP}/ingress-class"
+
 # On pods that ask for the agent. The callback Services select pods by these labels.
 AGENT_LABEL_NAME = "cryostat.io/name"
 AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"

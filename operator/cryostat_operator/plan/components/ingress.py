@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from ...api.constants import ANNOTATION_INGRESS_CLASS
 from ...api.ingress_controllers import IngressController, class_name, controller_of
 from .. import builders, workloads
 from ..instance import Instance
@@ -22,14 +23,19 @@ _PATTERN = frozenset("()|*^$[")
 
 
 def ingress(instance: Instance) -> Obj:
-    """Return the Ingress, with annotations that its controller needs for HTTPS. Those of the user take precedence."""
+    """Return the Ingress, with annotations that its controller needs for HTTPS. Those of the user take precedence.
+
+    Another annotation records the class in the spec, so that it is removed with the spec's.
+    """
     config, controller = network_config(instance), https_controller(instance)
     # The API server drops empty lists.
     spec = {key: value for key, value in (config.ingress_spec or {}).items() if value != []}
     defaults = controller.ingress if controller else {}
     annotations = {key: value.format(service=instance.name) for key, value in defaults.items()}
     head = builders.owned(instance, "Ingress", instance.name, labels(instance))
-    return builders.annotate(head, {**annotations, **(config.annotations or {})}) | {"spec": spec}
+    named = spec.get("ingressClassName")
+    record = {ANNOTATION_INGRESS_CLASS: named} if named else {}
+    return builders.annotate(head, {**annotations, **(config.annotations or {}), **record}) | {"spec": spec}
 
 
 def https_controller(instance: Instance) -> IngressController | None:

@@ -41,6 +41,13 @@ def _with_chosen_fields(desired: Obj, live: Obj) -> Obj:
     return {**desired, "spec": {**chosen, **desired["spec"]}}
 
 
+def _merged_ingress(desired: Obj, live: Obj) -> Obj:
+    """The desired Ingress, with the class that admission chose for the live one, but not with that of a former spec."""
+    recorded = (live["metadata"].get("annotations") or {}).get(constants.ANNOTATION_INGRESS_CLASS)
+    is_of_spec = recorded is not None and recorded == at(live, "spec.ingressClassName")
+    return desired if is_of_spec else _with_chosen_fields(desired, live)
+
+
 def _merged_service(desired: Obj, live: Obj) -> Obj:
     """The desired Service, with the live values of those fields in `SERVICE_TRAFFIC` that its type has."""
     present, kind = live.get("spec") or {}, desired["spec"].get("type") or "ClusterIP"
@@ -63,7 +70,7 @@ _MERGES: Mapping[str, Callable[[Obj, Obj], Obj]] = {
     "ServiceAccount": _merged_service_account,
     "Secret": _merged_secret,
     "Certificate": _merged_certificate,
-    "Ingress": _with_chosen_fields,
+    "Ingress": _merged_ingress,
     "Service": _merged_service,
     "Deployment": _merged_deployment,
     "PersistentVolumeClaim": _merged_claim,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api.constants import ANNOTATION_INGRESS_CLASS
 from cryostat_operator.plan.components import ingress
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.cluster_state import NAME, NAMESPACE
@@ -55,9 +56,11 @@ def test_annotations_of_the_user_take_precedence() -> None:
     spec = {"ingressClassName": "nginx", "rules": [rule("a")], "tls": []}
     own = {"nginx.ingress.kubernetes.io/backend-protocol": "GRPCS"}
     found = ingress.ingress(instance(spec, tls=True, annotations=own))
-    assert found["metadata"]["annotations"] == {**own, "nginx.org/ssl-services": NAME}
+    record = {ANNOTATION_INGRESS_CLASS: "nginx"}
+    assert found["metadata"]["annotations"] == {**own, "nginx.org/ssl-services": NAME, **record}
     assert "tls" not in found["spec"]
-    assert "annotations" not in ingress.ingress(instance(spec))["metadata"]
+    assert ingress.ingress(instance(spec))["metadata"]["annotations"] == record
+    assert "annotations" not in ingress.ingress(instance({"rules": [rule("a")]}))["metadata"]
 
 
 NGINX_KEY = "nginx.ingress.kubernetes.io/backend-protocol"

@@ -72,6 +72,16 @@ def test_a_label_that_the_operator_set_earlier_is_removed() -> None:
     assert merge(obj("Service", {}), live)["metadata"]["labels"] == {"other": "2"}
 
 
+def test_the_class_of_an_ingress_is_removed_with_that_of_the_spec() -> None:
+    record = {constants.ANNOTATION_INGRESS_CLASS: "nginx"}
+    annotations: Any = {f"f:{key}": {} for key in record}
+    entry = {"manager": FIELD_MANAGER, "fieldsV1": {"f:metadata": {"f:annotations": annotations}}}
+    live = obj("Ingress", {"ingressClassName": "nginx"}, metadata={"annotations": record, "managedFields": [entry]})
+    desired = obj("Ingress", {"rules": []})
+    assert differences(desired, live) == [f"metadata.annotations.{constants.ANNOTATION_INGRESS_CLASS}"]
+    assert merge(desired, live) == {**desired, "metadata": {**desired["metadata"], "labels": {}, "annotations": {}}}
+
+
 def test_owner_references_of_others_stay() -> None:
     desired = obj("Service", {}, metadata={"ownerReferences": [OWNER]})
     live = obj("Service", {}, metadata={"ownerReferences": [OTHER_OWNER]})
