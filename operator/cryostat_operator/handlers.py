@@ -46,16 +46,17 @@ def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
         registry: kopf's registry that the handlers are added to.
     """
 
-    @kopf.on.login(registry=registry, backoff=LOGIN_RETRY_SECONDS)
+    # kopf logs the IDs.
+    @kopf.on.login(registry=registry, id="login", backoff=LOGIN_RETRY_SECONDS)
     async def login(**_: Any) -> kopf.ConnectionInfo:
         connection = await connect()
         return connection.for_kopf(CREDENTIALS_TTL)
 
-    @kopf.on.event(constants.GROUP, constants.VERSION, constants.PLURAL, registry=registry)
+    @kopf.on.event(constants.GROUP, constants.VERSION, constants.PLURAL, registry=registry, id="cryostat")
     async def cryostat(event: kopf.RawEvent, **_: Any) -> None:
         operator.cryostats.handle_event(event["type"], dict(event["object"]))
 
-    @kopf.on.cleanup(registry=registry)
+    @kopf.on.cleanup(registry=registry, id="cleanup")
     async def cleanup(**_: Any) -> None:
         # Without this, kopf waits five seconds for the tasks that it did not start.
         await operator.stop()

@@ -66,6 +66,12 @@ async def test_cleanup_stops_the_operator() -> None:
     assert operator.calls == ["stop"]
 
 
+async def test_kopf_logs_short_names_of_handlers() -> None:
+    _, registry = await registered()
+    names = {str(handler.id) for handler in (*registry._activities._handlers, *registry._watching._handlers)}
+    assert names == {"login", "cryostat", "cleanup"}
+
+
 async def test_kopf_uses_the_operators_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 
