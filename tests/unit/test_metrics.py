@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
-import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from cryostat_operator import metric_table as table
-from cryostat_operator.metric_table import Metric, MetricType
 from cryostat_operator.metrics import InjectionCounts, Metrics
 from cryostat_operator.observe.cryostats import CryostatStore
 from cryostat_operator.observe.instance_metrics import InstanceMetrics
 from cryostat_operator.observe.owned_objects import OwnedObjects
 from tests.unit.observe.triggers import RecordedTriggers
-
-UNITS = ("_seconds", "_bytes")
 
 
 async def exposed(metrics: Metrics) -> dict[str, tuple[str, str]]:
@@ -31,25 +25,6 @@ async def exposed(metrics: Metrics) -> dict[str, tuple[str, str]]:
 async def test_exactly_the_metrics_of_the_table_are_exposed() -> None:
     expected = {metric.name: (str(metric.type), metric.help) for metric in table.METRICS}
     assert await exposed(Metrics(CollectorRegistry())) == expected
-
-
-@pytest.mark.parametrize("metric", table.METRICS, ids=lambda metric: metric.name)
-def test_names_follow_the_conventions(metric: Metric) -> None:
-    assert re.fullmatch(r"(cryostat_(operator|instance)|leader_election)_[a-z_]+", metric.name)
-    assert metric.name.endswith("_total") is (metric.type == MetricType.COUNTER)
-    for unit in ("second", "byte"):
-        assert unit not in metric.name or metric.name.removesuffix("_total").endswith(UNITS)
-    assert re.fullmatch(r"[A-Z1].*[^.]", metric.help)
-    assert bool(metric.buckets) is (metric.type == MetricType.HISTOGRAM)
-    assert list(metric.buckets) == sorted(metric.buckets)
-    reserved = {"namespace", "pod", "container", "service", "job", "instance", "endpoint", "le"}
-    assert not reserved & set(metric.label_names), "Prometheus sets these itself"
-
-
-def test_a_histogram_has_three_names() -> None:
-    assert table.WEBHOOK_REACHABLE.samples == {"cryostat_operator_webhook_reachable"}
-    assert table.RECONCILE_DURATION.samples >= {"cryostat_operator_reconcile_duration_seconds_bucket"}
-    assert len(table.RECONCILE_DURATION.samples) == 3
 
 
 async def test_requests_are_counted_and_watches_have_no_duration() -> None:

@@ -127,16 +127,6 @@ def test_the_deletion_of_an_earlier_object_of_the_same_name_is_ignored() -> None
     assert recorded.now == []
 
 
-def test_live_objects_do_not_change_with_the_cache() -> None:
-    objects, _ = cache()
-    objects.handle_event("ConfigMap", owned("x-lock", 1, data={"a": "1"}))
-    live = objects.live(INSTANCE)
-    objects.handle_event("ConfigMap", owned("x-lock", 2, data={"a": "2"}))
-    assert live[LOCK]["data"] == {"a": "1"}
-    assert live[LOCK] is live[LOCK]
-    assert list(objects.live(INSTANCE, only=[])) == []
-
-
 # --- bounded memory --------------------------------------------------------------------------------------------------
 
 
