@@ -17,8 +17,6 @@ UNIT = Path(__file__).parent
 # Modules that only have definitions, or that are tested together with another module.
 EXCEPTIONS = {
     "api/constants.py": "constants only",
-    "command_group.py": "test_cli.py",
-    "command_input.py": "test_cli.py",
     "inspect/cause.py": "types only",
     "inspect/observed.py": "inspect/test_report.py",
     "observe/informers.py": "observe/test_observer.py",
