@@ -11,7 +11,7 @@ from click.shell_completion import add_completion_class
 
 from .backup import backup_commands
 from .command_group import Commands
-from .command_input import cryostat_in_file, settings_of_environment, text_of
+from .command_input import cryostat_in_file, in_namespace, settings_of_environment, text_of
 from .gather import gather_command
 from .images import AGENT_VERSION, CRYOSTAT_VERSION
 from .inspect import commands
@@ -26,9 +26,6 @@ _TLS = click.option(
     default=None,
     help="Whether traffic between components is encrypted if the Cryostat does not set enableCertManager; "
     "default: yes, unless DISABLE_SERVICE_TLS is true.",
-)
-_NAMESPACE = namespace_option(
-    help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`."
 )
 
 
@@ -51,7 +48,7 @@ def main() -> None:
     help="Platform of the cluster.",
 )
 @_TLS
-@_NAMESPACE
+@namespace_option(help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`.")
 def render(file: Any, platform: str, tls: bool | None, namespace: str | None) -> None:
     """Print the objects that the operator would create for the Cryostat in FILE (- for standard input), as YAML.
 
@@ -65,7 +62,7 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
     """
     from .plan.render import assumed_plan, left_out, manifests
 
-    cryostat = cryostat_in_file(file, namespace)
+    cryostat = cryostat_in_file(file, namespace or "default")
     settings = settings_of_environment(tls)
     plan = assumed_plan(cryostat, settings, openshift=platform == "openshift")
     click.echo(manifests(plan), nl=False)
@@ -76,7 +73,7 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 @main.command(short_help="Show what applying a Cryostat would change.")
 @_FILE
 @_TLS
-@_NAMESPACE
+@namespace_option(help="Namespace of the Cryostat if FILE does not set one; default: that of the context.")
 @CONTEXT
 def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None) -> None:
     """Show what applying the Cryostat in FILE would change in the cluster of your kubeconfig.
@@ -91,10 +88,12 @@ def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None
     from .reconcile.dry_run import difference
 
     try:
-        cryostat, settings = cryostat_in_file(file, namespace), settings_of_environment(tls)
+        cryostat, settings = cryostat_in_file(file, namespace or ""), settings_of_environment(tls)
     except click.ClickException as error:
         commands.fail(error.format_message())
-    found = commands.run_with_client(context, lambda client, _: difference(client, cryostat, settings))
+    found = commands.run_with_client(
+        context, lambda client, current: difference(client, in_namespace(cryostat, current), settings)
+    )
     for assumption in found.assumptions:
         click.echo(f"note: {assumption}", err=True)
     click.echo(found.text, nl=False)

@@ -52,12 +52,12 @@ def text_of(file: Any) -> str:
         raise click.ClickException(f"{file.name} is not text in UTF-8.") from None
 
 
-def cryostat_in_file(file: Any, namespace: str | None) -> Cryostat:
+def cryostat_in_file(file: Any, namespace: str) -> Cryostat:
     """Return the only Cryostat in a YAML file, which may contain other documents and lists.
 
     Args:
         file: an open text file with a name.
-        namespace: of the Cryostat if the file does not set one; `default` if None.
+        namespace: of the Cryostat if the file does not set one.
 
     Raises:
         ClickException: the file is not YAML, does not contain exactly one Cryostat, or the Cryostat is not valid.
@@ -66,7 +66,7 @@ def cryostat_in_file(file: Any, namespace: str | None) -> Cryostat:
     from .api.validation import InvalidCryostatError, read_cryostat, unknown_fields
 
     try:
-        document = {"spec": {}, **cryostat_in(text_of(file), namespace or "default")}
+        document = {"spec": {}, **cryostat_in(text_of(file), namespace)}
         cryostat = read_cryostat(document)
     except DocumentError as error:
         raise click.ClickException(f"{file.name} {error}") from None
@@ -76,3 +76,10 @@ def cryostat_in_file(file: Any, namespace: str | None) -> Cryostat:
     for field in unknown_fields(document, cryostat):
         click.echo(f"warning: {file.name}: the field {field} does not exist and is ignored.", err=True)
     return cryostat
+
+
+def in_namespace(cryostat: Cryostat, namespace: str) -> Cryostat:
+    """Return the Cryostat, in this namespace if it has none."""
+    if cryostat.metadata["namespace"]:
+        return cryostat
+    return cryostat.model_copy(update={"metadata": {**cryostat.metadata, "namespace": namespace}})

@@ -11,9 +11,18 @@ import pytest
 from click.testing import CliRunner
 
 from cryostat_operator import __version__, cli
+from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION
 from cryostat_operator.packaging import generate
+from cryostat_operator.reconcile.dry_run import Difference
 from tests.unit.command_line import CRYOSTAT, invoke
+
+KUBECONFIG = """
+current-context: a
+clusters: [{name: a, cluster: {server: "https://a.example.com"}}]
+contexts: [{name: a, context: {cluster: a, user: a, namespace: of-context}}]
+users: [{name: a, user: {token: t}}]
+"""
 
 
 def test_the_version_has_the_releases_of_the_operands() -> None:
@@ -28,6 +37,31 @@ def test_render_prints_objects() -> None:
     assert result.exit_code == 0
     assert "kind: Deployment" in result.stdout
     assert "warning" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("metadata", "option", "expected"),
+    [
+        ("{name: sample}", [], "of-context"),
+        ("{name: sample}", ["-n", "of-option"], "of-option"),
+        ("{name: sample, namespace: of-file}", ["-n", "of-option"], "of-file"),
+    ],
+)
+def test_diff_is_about_the_namespace_to_which_kubectl_would_apply(
+    metadata: str, option: list[str], expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    namespaces: list[str] = []
+
+    async def difference(_client: object, cryostat: Cryostat, _settings: object) -> Difference:
+        namespaces.append(cryostat.metadata["namespace"])
+        return Difference("", ())
+
+    (tmp_path / "config").write_text(KUBECONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr("cryostat_operator.reconcile.dry_run.difference", difference)
+    result = invoke("diff", "-", *option, text=CRYOSTAT.replace("{name: sample}", metadata))
+    assert (result.exit_code, result.output) == (0, "")
+    assert namespaces == [expected]
 
 
 @pytest.mark.parametrize(

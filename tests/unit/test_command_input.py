@@ -9,7 +9,7 @@ import click
 import pytest
 
 from cryostat_operator import command_input
-from cryostat_operator.command_input import cryostat_in_file, settings_of_environment
+from cryostat_operator.command_input import cryostat_in_file, in_namespace, settings_of_environment
 from tests.unit.command_line import CRYOSTAT, invoke
 
 
@@ -65,13 +65,13 @@ def file(text: str) -> io.StringIO:
 
 def test_the_namespace_of_the_file_precedes_that_of_the_command() -> None:
     with_namespace = CRYOSTAT.replace("name: sample", "name: sample, namespace: here")
-    given = [(with_namespace, "there"), (CRYOSTAT, "there"), (CRYOSTAT, None)]
-    found = [cryostat_in_file(file(text), namespace).metadata["namespace"] for text, namespace in given]
-    assert found == ["here", "there", "default"]
+    given = [(with_namespace, "there"), (CRYOSTAT, "there"), (CRYOSTAT, "")]
+    found = [in_namespace(cryostat_in_file(file(text), namespace), "of-context") for text, namespace in given]
+    assert [each.metadata["namespace"] for each in found] == ["here", "there", "of-context"]
 
 
 def test_a_cryostat_without_spec_is_read() -> None:
-    assert cryostat_in_file(file(CRYOSTAT.replace("spec: {}", "")), None).metadata["name"] == "sample"
+    assert cryostat_in_file(file(CRYOSTAT.replace("spec: {}", "")), "here").metadata["name"] == "sample"
 
 
 @pytest.mark.parametrize(("disabled", "default"), [("true", False), ("", True)])

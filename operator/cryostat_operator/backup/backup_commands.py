@@ -40,8 +40,9 @@ _PASSPHRASE_HELP = (
 def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
     """Save the data of the Cryostat NAME in a folder or an S3 bucket, while it runs.
 
-    The backup contains the Cryostat, the database, the objects of the managed storage, and the Secrets with their keys,
-    which are encrypted with the passphrase. Your own permissions are used. Nothing is changed in the cluster.
+    The backup contains the Cryostat, the database, the objects of the managed storage, and the Secrets with the keys of
+    both. The Secrets are encrypted with the passphrase. Your own permissions are used. Nothing is changed in the
+    cluster.
     Exit status: 0 if the backup is complete, otherwise 2, and no folder is left.
 
     \b
