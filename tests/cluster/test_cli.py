@@ -179,6 +179,7 @@ def test_values_as_helm_prints_them_become_an_instance_that_its_ingress_reaches_
             **ingress["annotations"],  # type: ignore[dict-item]
             "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
             "nginx.org/ssl-services": name,
+            constants.ANNOTATION_INGRESS_CLASS: "nginx",
         }
         core = {"coreConfig": {"ingressSpec": {"ingressClassName": "other"}}}
         api.patch(cr, {"spec": {"networkOptions": core}})
