@@ -19,17 +19,23 @@ from tests.conformance.captures import captured, captured_status, documents
 
 MANAGER = "manager"  # the name of its program, which its client library uses as field manager
 FINALIZER = "operator.cryostat.io/cryostat.finalizer"
+SPECIFIED = ("Service", "Route", "Ingress", "PersistentVolumeClaim", "Deployment")  # kinds whose labels a spec may set
 ADDRESS = "203.0.113.7"  # the address of an ingress controller
 _TEXTS = {"<hash>": "0" * 64, "<text>": "# text\n", "<apiserver>": "192.0.2.1/32", "<ca>": "-----BEGIN"}
 
 
 @dataclass(frozen=True)
 class GoOperatorInstance:
-    """The instance of one captured case of one profile."""
+    """The instance of one captured case of one profile.
+
+    Attributes:
+        former: a label of an older spec, which the Go operator never removes.
+    """
 
     api: Api
     case: str
     profile: str
+    former: str
 
     @property
     def inputs(self) -> list[Object]:
@@ -77,8 +83,11 @@ class GoOperatorInstance:
         cr["metadata"]["finalizers"] = [FINALIZER]
         cr = self.write(cr)
         for obj in self.created:
-            paused = {"spec": {**obj["spec"], "paused": True}} if obj["kind"] == "Deployment" else {}
-            self.make({**obj, **paused}, cr)
+            if obj["kind"] == "Deployment":
+                obj["spec"]["paused"] = True
+            if obj["kind"] in SPECIFIED:
+                obj["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), self.former: "yes"}
+            self.make(obj, cr)
         self._write_status(cr)
 
     def wait_until_complete(self) -> None:
@@ -115,12 +124,6 @@ class GoOperatorInstance:
         path = self.api.path_of(obj, sub)
         answer: Object = self.api.request("PUT", path, obj, fieldManager=MANAGER)
         return answer
-
-    def label(self, obj: Object, **labels: str) -> None:
-        """Add labels to an object, as for an older spec."""
-        body = {"metadata": {"labels": labels}}
-        merge = "application/merge-patch+json"
-        self.api.request("PATCH", self.api.path_of(obj), body, merge, fieldManager=MANAGER)
 
     def _write_status(self, cr: Object) -> None:
         status = captured_status(self.case, self.profile)

@@ -35,7 +35,6 @@ PROFILES = sorted({profile for _, profile in ADOPTED})
 # Other clients set these on every object.
 OTHERS = {"labels": {"example.com/wing": "b"}, "annotations": {"example.com/note": "n"}}
 RESTARTED = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
-SPECIFIED = ("Service", "Route", "Ingress", "PersistentVolumeClaim", "Deployment")  # kinds whose labels a spec may set
 FORMER = "of-an-older-spec"  # a label that the Go operator set and never removes
 PORTS: Object = {"ports": [{"name": "http", "port": 80}]}
 
@@ -125,7 +124,7 @@ def adopt_profiles(platform: str, directories: pytest.TempPathFactory) -> dict[s
 
 
 def adopt_objects(plane: ControlPlane, profile: str, directory: Path) -> TakenOver:
-    cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in ADOPTED if of == profile}
+    cases = {case: Case(GoOperatorInstance(plane.api, case, profile, FORMER)) for case, of in ADOPTED if of == profile}
     for case in cases.values():
         case.predecessor.create()
         add_foreign_metadata(case.predecessor)
@@ -182,11 +181,9 @@ def snapshot(objects: list[Object], predecessor: GoOperatorInstance) -> Snapshot
 
 
 def add_foreign_metadata(predecessor: GoOperatorInstance) -> None:
-    """Metadata that other clients added to the objects of an instance, and leftovers of older specs."""
+    """Metadata that other clients added to the objects of an instance, and objects of older specs."""
     api, cr = predecessor.api, predecessor.cryostat
     for obj in predecessor.created:
-        if obj["kind"] in SPECIFIED:
-            predecessor.label(obj, **{FORMER: "yes"})
         added: Object = {"metadata": OTHERS}
         if obj["kind"] == "Deployment":  # It was created paused, so its pods start once.
             added["spec"] = {"paused": None, "template": {"metadata": {"annotations": RESTARTED}}}
