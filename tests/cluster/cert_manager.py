@@ -6,10 +6,10 @@ import functools
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import yaml
 
@@ -24,16 +24,27 @@ KINDS = ("Certificate", "CertificateRequest", "Issuer", "ClusterIssuer")
 
 @functools.cache
 def definitions() -> list[Object]:
-    """CustomResourceDefinitions, without the labels that its Helm chart would fill in."""
+    """CustomResourceDefinitions, without the labels that its Helm chart would fill in, and without descriptions."""
     # yaml's loader in Python takes a second for these long documents.
     found = [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in binaries.data(binaries.CERT_MANAGER)]
     for crd in found:
         crd["metadata"].pop("labels", None)
-    return found
+    return [_undescribed(crd) for crd in found]
+
+
+def _undescribed(value: Any) -> Any:
+    """A schema without descriptions, which are four fifths of it. The API server reads a schema after every change."""
+    match value:
+        case dict():
+            texts = [key for key, inner in value.items() if key == "description" and isinstance(inner, str)]
+            return {key: _undescribed(inner) for key, inner in value.items() if key not in texts}
+        case list():
+            return [_undescribed(inner) for inner in value]
+    return value
 
 
 class CertManager:
-    """`with CertManager(plane):` installs cert-manager, and uninstalls it with all its objects at the end.
+    """`with CertManager(plane):` installs cert-manager, and stops it at the end, before its cluster is stopped.
 
     Args:
         options: further options of its controller.
@@ -54,7 +65,8 @@ class CertManager:
         api = self._plane.api
         for crd in definitions():
             api.apply(crd, fieldValidation="Ignore")
-        eventually(lambda: all(_established(api.get(*_CRD, crd["metadata"]["name"])) for crd in definitions()))
+        for crd in definitions():
+            eventually(lambda crd=crd: _established(api.get(*_CRD, crd["metadata"]["name"])))  # type: ignore[misc]
 
     def start(self) -> None:
         [port] = free_ports(1)
@@ -112,9 +124,16 @@ class CertManager:
         self.stop()
         for crd in definitions():
             self._plane.api.delete(crd)
+        with suppress(TimeoutError):
+            eventually(lambda: not self._left(), 5, interval=0.5)
         eventually(self._are_definitions_gone, 300, interval=2)
         for group in ("cert-manager.io", "acme.cert-manager.io"):
             self._plane.api.forget_kinds(group)
+
+    def _left(self) -> set[str]:
+        """The names of the definitions that exist."""
+        existing = {crd["metadata"]["name"] for crd in self._plane.api.list_metadata(*_CRD)}
+        return existing & {crd["metadata"]["name"] for crd in definitions()}
 
     def _are_definitions_gone(self) -> bool:
         """Return True if all definitions are deleted.
@@ -123,7 +142,7 @@ class CertManager:
             AssertionError: with the remaining definitions and the API server's messages.
         """
         api = self._plane.api
-        left = [found for crd in definitions() if (found := api.find(*_CRD, crd["metadata"]["name"]))]
+        left = [found for name in self._left() if (found := api.find(*_CRD, name))]
         for crd in left:
             # After a failure the API server waits before it retries the deletion; a change starts a retry.
             api.patch(crd, {"metadata": {"annotations": {"tests/tried-at": str(time.monotonic())}}})
@@ -140,7 +159,7 @@ class CertManager:
     ) -> None:
         if error:
             print(f"--- log of cert-manager ---\n{self.tail()}")
-        self.uninstall()
+        self.stop()
 
 
 _CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
