@@ -18,8 +18,6 @@ UNIT = Path(__file__).parent
 EXCEPTIONS = {
     "api/constants.py": "constants only",
     "inspect/cause.py": "types only",
-    "inspect/observed.py": "inspect/test_report.py",
-    "observe/informers.py": "observe/test_observer.py",
     "observe/triggers.py": "types only",
     "packaging/install_names.py": "constants only",
     "plan/model/certificates.py": "types only",

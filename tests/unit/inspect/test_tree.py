@@ -8,7 +8,7 @@ import click
 import pytest
 
 from cryostat_operator.inspect.instance_causes import causes
-from cryostat_operator.inspect.observed import LabeledPods, Observed, pod_state
+from cryostat_operator.inspect.observed import LabeledPods, Observed
 from cryostat_operator.inspect.tree import instance_tree, lines
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
@@ -140,11 +140,3 @@ def test_an_instance_that_hibernates_is_labeled() -> None:
     shown = text(Observed(cryostat(condition("Ready", "False", "Hibernated", "Hibernated. It sleeps."))))
     assert "Cryostat here/sample  Hibernated" in shown
     assert "annotate cryostat sample operator.cryostat.io/hibernation-" in shown
-
-
-def test_restarts_of_a_pod_are_shown() -> None:
-    running = pod("database")
-    assert pod_state(running).text == "ready"
-    for count, expected in ((1, "ready, 1 restart"), (2, "ready, 2 restarts")):
-        running["status"]["containerStatuses"][0]["restartCount"] = count
-        assert pod_state(running).text == expected

@@ -7,43 +7,19 @@ import base64
 import math
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.ingress_classes import IngressClassStore
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.pki import signing
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
 from cryostat_operator.plan.model.snapshot import IngressClasses
-from tests.unit.api_server import ApiServer
 from tests.unit.observe.triggers import RecordedTriggers
-
-INSTANCE = InstanceKey("here", "x")
-LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
-SERVICE = Key("Service", "here", "x")
-RESOURCES = {
-    "/apis/route.openshift.io/v1": ["routes"],
-    "/apis/console.openshift.io/v1": ["consolelinks"],
-    "/apis/cert-manager.io/v1": [],
-}
-
-
-class Apis(ApiServer):
-    """An API server that also serves discovery."""
-
-    openshift = False
-
-    async def request(self, method: str, path: str, **more: Any) -> Obj:
-        if path in RESOURCES:
-            if not self.openshift:
-                raise ApiError(404, "NotFound", path)
-            return {"resources": [{"name": name} for name in RESOURCES[path]]}
-        return await super().request(method, path, **more)
+from tests.unit.observe.watched_cluster import INSTANCE, SERVICE, Apis, put
 
 
 @pytest.fixture
@@ -65,12 +41,6 @@ async def observer(server: Apis, triggers: RecordedTriggers) -> AsyncIterator[Ob
     await found.start()
     yield found
     await found.stop()
-
-
-def put(server: Apis, key: Key, *, uid: str = "u", name: str = "x", **metadata: Any) -> None:
-    reference = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "name": name, "uid": uid, "controller": True}
-    metadata = {"name": key.name, "labels": LABELS, "ownerReferences": [reference], **metadata}
-    server.put(path_of(key), {"kind": key.kind, "metadata": metadata, "spec": {}})
 
 
 def cryostat(ingress: Obj | None = None, **annotations: str) -> Cryostat:
