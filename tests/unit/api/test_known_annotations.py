@@ -11,7 +11,14 @@ from cryostat_operator.plan.model.kinds import InstanceKey
 from tests.unit.cluster_state import NAME, NAMESPACE
 
 # Annotations of other objects, which a Cryostat does not have.
-_OF_OTHER_OBJECTS = ("DATABASE_KEYS", "DATABASE_RELEASE", "LOGIN_HASH", "SHARED_SECRET_HASH", "KEYSTORE_PASSWORD")
+_OF_OTHER_OBJECTS = (
+    "DATABASE_KEYS",
+    "DATABASE_RELEASE",
+    "INGRESS_CLASS",
+    "LOGIN_HASH",
+    "SHARED_SECRET_HASH",
+    "KEYSTORE_PASSWORD",
+)
 
 
 def _body(version: str, **metadata: object) -> dict[str, object]:
