@@ -1,0 +1,32 @@
+"""Names and labels that the generated files share."""
+
+from __future__ import annotations
+
+from cryostat_operator import __version__
+from cryostat_operator.packaging import install, install_names
+from cryostat_operator.packaging.install_names import metadata
+from cryostat_operator.plan.model.kinds import Obj
+
+
+def installed() -> list[Obj]:
+    return [obj for objects in install.installation().values() for obj in objects]
+
+
+def test_objects_without_a_namespace_have_none_in_their_metadata() -> None:
+    labels = dict(install_names.LABELS)
+    assert metadata("a", "here") == {"name": "a", "namespace": "here", "labels": labels}
+    assert metadata("a") == {"name": "a", "labels": labels}
+
+
+def test_the_labels_of_one_object_can_be_changed() -> None:
+    metadata("a")["labels"]["more"] = "x"
+    assert "more" not in install_names.LABELS
+
+
+def test_every_object_of_the_installation_has_the_labels() -> None:
+    for obj in installed():
+        assert obj["metadata"]["labels"].items() >= dict(install_names.LABELS).items(), obj["metadata"]
+
+
+def test_the_image_has_the_version_of_the_operator() -> None:
+    assert install_names.IMAGE.rpartition(":")[2] == __version__
