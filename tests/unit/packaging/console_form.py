@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from cryostat_operator.api import constants, v1beta1
 from cryostat_operator.packaging.crds import crd
@@ -14,7 +15,9 @@ URN = "urn:alm:descriptor:"
 UI = f"{URN}com.tectonic.ui:"
 
 
+@cache
 def schema_of(version: str) -> Obj:
+    """The schema of a version in the CRD."""
     found: Obj = next(each for each in crd()["spec"]["versions"] if each["name"] == version)
     return found["schema"]["openAPIV3Schema"]  # type: ignore[no-any-return]
 

@@ -58,7 +58,7 @@ def test_the_bundle_provides_both_versions_of_the_api(objects: list[Obj]) -> Non
 
 
 def test_the_image_serves_the_folder_that_it_copies() -> None:
-    lines = catalog.catalog()["catalog.Dockerfile"].splitlines()
+    lines = catalog.dockerfile().splitlines()
     [source, target] = next(line for line in lines if line.startswith("COPY ")).split()[1:]
     assert source == "catalog"
     assert all(f'"{target}"' in line for line in lines if re.match("CMD|RUN", line))

@@ -17,14 +17,19 @@ from tests.unit.api.fields import own_fields
 
 
 @pytest.fixture(scope="module")
-def schema() -> dict[str, Any]:
-    found: dict[str, Any] = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def definition() -> dict[str, Any]:
+    return crd()
+
+
+@pytest.fixture(scope="module")
+def schema(definition: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return found
 
 
-def test_the_crd_is_small_enough_for_kubectl_apply() -> None:
+def test_the_crd_is_small_enough_for_kubectl_apply(definition: dict[str, Any]) -> None:
     """kubectl stores the applied object in an annotation. All annotations together are limited to 262,144 bytes."""
-    assert len(json.dumps(crd(), separators=(",", ":"))) <= 250_000
+    assert len(json.dumps(definition, separators=(",", ":"))) <= 250_000
 
 
 def test_the_default_status_of_a_new_object(schema: dict[str, Any]) -> None:
@@ -49,8 +54,8 @@ def test_lists_and_maps_keep_the_go_operators_merge_behavior(schema: dict[str, A
             assert not {key for key in node if key.startswith("x-kubernetes-list")}, path
 
 
-def test_v1beta2_is_stored_and_v1beta1_is_served_with_a_warning() -> None:
-    current, former = crd()["spec"]["versions"]
+def test_v1beta2_is_stored_and_v1beta1_is_served_with_a_warning(definition: dict[str, Any]) -> None:
+    current, former = definition["spec"]["versions"]
     assert (current["name"], former["name"]) == (constants.VERSION, v1beta1.VERSION)
     assert [(each["served"], each["storage"]) for each in (current, former)] == [(True, True), (True, False)]
     assert "deprecated" not in current
@@ -60,8 +65,8 @@ def test_v1beta2_is_stored_and_v1beta1_is_served_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("index", [0, 1], ids=["v1beta2", "v1beta1"])
-def test_columns_show_existing_fields_of_the_status(index: int) -> None:
-    version = crd()["spec"]["versions"][index]
+def test_columns_show_existing_fields_of_the_status(definition: dict[str, Any], index: int) -> None:
+    version = definition["spec"]["versions"][index]
     *columns, age = version["additionalPrinterColumns"]
     assert age == {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
     fields = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
@@ -71,13 +76,13 @@ def test_columns_show_existing_fields_of_the_status(index: int) -> None:
     assert [column["name"] for column in columns][:3] == ["Ready", "Status", "Application URL"]
 
 
-def test_the_api_server_converts_with_the_webhook_of_the_operator() -> None:
-    conversion = crd()["spec"]["conversion"]
+def test_the_api_server_converts_with_the_webhook_of_the_operator(definition: dict[str, Any]) -> None:
+    conversion = definition["spec"]["conversion"]
     assert conversion["strategy"] == "Webhook"
     expected = webhook_manifests.client_config(install_names.NAMESPACE, WebhookPaths.CONVERT)
     assert conversion["webhook"]["clientConfig"] == expected
 
 
-def test_the_file_is_named_after_the_definition() -> None:
-    plural, _, group = crd()["metadata"]["name"].partition(".")
-    assert [str(path) for path in crds.files_of_crds()] == [f"crds/{group}_{plural}.yaml"]
+def test_the_file_is_named_after_the_definition(definition: dict[str, Any]) -> None:
+    plural, _, group = definition["metadata"]["name"].partition(".")
+    assert str(crds.PATH) == f"crds/{group}_{plural}.yaml"
