@@ -8,9 +8,10 @@ import pytest
 
 from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
-from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.conftest import NamespaceFactory
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import install
+from tests.cluster.operator_process import install, remove_cryostats
+from tests.cluster.scenario import Scenario
 from tests.cluster.tls import ON, SLOW, by_cert_manager, cryostat
 
 
@@ -34,6 +35,25 @@ def installed(plane: ControlPlane) -> Iterator[CertManager]:
         manager.stop()  # the cluster ends with its definitions
 
 
+@pytest.fixture(scope="module")
+def running(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """An operator with TLS, which runs for all tests of a file."""
+    scenario = Scenario(plane, tmp_path_factory.mktemp("operator"), ON)
+    scenario.start()
+    yield scenario
+    scenario.stop()
+
+
+@pytest.fixture
+def operator(running: Scenario) -> Iterator[Scenario]:
+    """The same. The Cryostats of a test are deleted after it, and the log is shown if the test fails."""
+    before = running.log_size()
+    yield running
+    running.start()
+    remove_cryostats(running.api, 20.0)
+    print(f"--- log of the operator ---\n{running.log_since(before)}")
+
+
 @pytest.fixture
 def manager(plane: ControlPlane) -> Iterator[CertManager]:
     """A cert-manager that the test installs itself. It is removed after the test."""
@@ -44,11 +64,10 @@ def manager(plane: ControlPlane) -> Iterator[CertManager]:
 
 @pytest.fixture
 def issued(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: Scenario
 ) -> tuple[str, str]:
     """The namespaces of a Cryostat whose certificates cert-manager has issued, and of its agents."""
     here, there = namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
     plane.api.create(cryostat(here, there))
     eventually(lambda: by_cert_manager(plane.api, here), SLOW)
     return here, there

@@ -13,14 +13,16 @@ from tests.cluster.cert_manager import CertManager
 from tests.cluster.cert_manager_plane import installed as installed
 from tests.cluster.cert_manager_plane import issued as issued
 from tests.cluster.cert_manager_plane import manager as manager
+from tests.cluster.cert_manager_plane import operator as operator
 from tests.cluster.cert_manager_plane import plane as plane
-from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.cert_manager_plane import running as running
+from tests.cluster.conftest import NamespaceFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import operator_requests
+from tests.cluster.scenario import Scenario
 from tests.cluster.tls import (
     CERTIFICATES,
     NAME,
-    ON,
     SLOW,
     Secret,
     by_cert_manager,
@@ -57,12 +59,11 @@ def owners(api: Api, namespace: str) -> set[str]:
 def test_the_issuer_changes_in_every_direction(
     plane: ControlPlane,
     namespace: NamespaceFactory,
-    operator: OperatorFactory,
+    operator: Scenario,
     verify: Callable[..., str],
     manager: CertManager,
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
     live = api.create(cryostat(here, here, there))
 
     def ask(way: bool | None) -> None:
@@ -111,10 +112,9 @@ def test_the_issuer_changes_in_every_direction(
 
 
 def test_a_stopped_cert_manager_blocks_only_objects_that_need_certificates(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, manager: CertManager
+    plane: ControlPlane, namespace: NamespaceFactory, operator: Scenario, manager: CertManager
 ) -> None:
     api, here = plane.api, namespace(plane)
-    operator(plane, ON)
     manager.define()
     live: Object = api.create(cryostat(here))
     eventually(lambda: tls_condition(api, here).get("reason") == "WaitingForCertificate")
@@ -140,11 +140,10 @@ def test_every_certificate_is_issued_and_verifies(
     plane: ControlPlane,
     installed: CertManager,
     namespace: NamespaceFactory,
-    operator: OperatorFactory,
+    operator: Scenario,
     verify: Callable[..., str],
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
     mark, started = plane.audit_mark(), time.monotonic()
     api.create(cryostat(here, there))
     eventually(lambda: len(deployments(api, here)) == 3, SLOW, interval=0.05)
@@ -163,10 +162,9 @@ def test_every_certificate_is_issued_and_verifies(
 
 
 def test_a_field_of_another_client_does_not_issue_a_certificate_again(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: Scenario
 ) -> None:
     api, here = plane.api, namespace(plane)
-    operator(plane, ON)
     api.create(cryostat(here))
     eventually(lambda: by_cert_manager(api, here), SLOW)
     live = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)

@@ -14,13 +14,15 @@ from tests.cluster.cert_manager import CertManager
 from tests.cluster.cert_manager_plane import installed as installed
 from tests.cluster.cert_manager_plane import issued as issued
 from tests.cluster.cert_manager_plane import manager as manager
+from tests.cluster.cert_manager_plane import operator as operator
 from tests.cluster.cert_manager_plane import plane as plane
-from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.cert_manager_plane import running as running
+from tests.cluster.conftest import NamespaceFactory
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.scenario import Scenario
 from tests.cluster.tls import (
     CERTIFICATES,
     NAME,
-    ON,
     SLOW,
     by_cert_manager,
     cryostat,
@@ -35,10 +37,9 @@ from tests.cluster.tls import (
 
 
 def test_it_waits_for_cert_manager_and_continues_when_it_is_installed_and_installed_again(
-    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, manager: CertManager
+    plane: ControlPlane, namespace: NamespaceFactory, operator: Scenario, manager: CertManager
 ) -> None:
     api, here = plane.api, namespace(plane)
-    operator(plane, ON)
     api.create(cryostat(here, enableCertManager=True))
     eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable")
     time.sleep(2)
@@ -60,12 +61,11 @@ def test_it_waits_for_cert_manager_and_continues_when_it_is_installed_and_instal
 
 
 def test_a_secret_of_another_owner_is_not_overwritten(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: Scenario
 ) -> None:
     api, here = plane.api, namespace(plane)
     metadata = {"name": f"{NAME}-database-tls", "namespace": here}
     theirs = api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"key": "value"}})
-    operator(plane, ON)
     api.create(cryostat(here))
     eventually(lambda: tls_condition(api, here).get("reason") == "NameCollision", SLOW)
     eventually(lambda: f"{NAME}-storage" in deployments(api, here), SLOW)
@@ -104,11 +104,10 @@ def test_damaged_and_lost_secrets_are_issued_again(
 
 
 def test_keystores_follow_a_password_that_is_generated_again(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: Scenario
 ) -> None:
     """cert-manager does not create a keystore again when its password changes. The application would not start."""
     api, here = plane.api, namespace(plane)
-    operator(plane, ON)
     api.create(cryostat(here))
     eventually(lambda: by_cert_manager(api, here), SLOW)
 
@@ -131,10 +130,9 @@ def test_keystores_follow_a_password_that_is_generated_again(
 
 
 def test_keys_in_a_removed_target_namespace_are_deleted(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: Scenario
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
     live = api.create(cryostat(here, here, there))
     eventually(lambda: by_cert_manager(api, here), SLOW)
     assert len(api.list("v1", "Secret", there)) == 2
@@ -145,11 +143,10 @@ def test_keys_in_a_removed_target_namespace_are_deleted(
 
 
 def test_owner_references_of_cert_manager_are_kept(
-    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: Scenario
 ) -> None:
     """With this option, cert-manager restores its owner references of Secrets, which have another field."""
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
-    operator(plane, ON)
     with installed.restarted("--enable-certificate-owner-ref=true"):
         api.create(cryostat(here, there))
         eventually(lambda: by_cert_manager(api, here), SLOW)
