@@ -90,3 +90,23 @@ def test_each_variable_of_a_container_is_reported() -> None:
     given = {"envVars": [{"name": "A"}], "envSources": [], "deep": {"x": 1}}
     found = found_by(group_rules.extra_environment, "core.config.extra", given)
     assert [each.path for each in found] == ["core.config.extra.envVars", "core.config.extra.deep.x"]
+
+
+def test_the_review_of_openshift_users_cannot_be_switched_off() -> None:
+    [reported] = found_by(group_rules.access_review, "openshiftOauthProxy.accessReview", {"enabled": False})
+    assert reported.path == "openshiftOauthProxy.accessReview.enabled"
+    assert reported.advice == "OpenShift users are always reviewed; select a permission that all of them have"
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        (group_rules.access_review, {"verb": "create", "resource": "pods"}),
+        (group_rules.route_tls, {"enabled": True, "termination": "edge", "key": ""}),
+        (group_rules.pod_security, {"runAsNonRoot": True}),
+        (group_rules.network_policy, True),
+    ],
+    ids=["access review", "TLS of the Route", "pod security", "network policies"],
+)
+def test_defaults_of_the_chart_lead_to_no_field(rule: Any, value: Any) -> None:
+    assert found_by(rule, "path", value) == []

@@ -81,3 +81,27 @@ def test_only_differences_to_the_default_claim_are_set() -> None:
         "accessModes": ["ReadWriteMany"],
         "storageClassName": "fast",
     }
+
+
+def test_settings_of_an_external_storage_are_converted() -> None:
+    provider = {
+        "url": "https://s3.example.com",
+        "region": "eu",
+        "tls": {"trustAll": True},
+        "metadata": {"storageMode": "bucket"},
+        "usePresignedDownloads": True,
+        "usePresignedRecordingTransfers": False,
+        "useChecksumValidation": False,
+    }
+    found = convert(joined(values("storage.provider", provider), values("storage.storageSecretName", "s3")))
+    assert found.cryostat["spec"]["objectStorageOptions"]["provider"] == {
+        "url": "https://s3.example.com",
+        "region": "eu",
+        "tlsTrustAll": True,
+        "metadataMode": "bucket",
+        "disablePresignedFileTransfers": True,
+    }
+    assert (
+        "storage.provider.useChecksumValidation: there is no field for it; credentials are read from "
+        "spec.objectStorageOptions.secretName"
+    ) in found.not_converted
