@@ -29,7 +29,7 @@ from .labels import AgentOptions, requested_options
 from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windows, put_named, select_containers
 from .temporary_files import check_temporary_files
 
-PORT_NAME = "cryostat-cb"
+PORT_NAME = "cryostat-cb"  # of the first agent; names of ports are unique in a pod
 # Annotation: names of volumes, separated by commas, that do not keep the cluster autoscaler from removing a node.
 SAFE_TO_EVICT_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 MAX_ANNOTATIONS_SIZE = 256 * 1024  # bytes of all annotations of an object, the limit of the API server
@@ -86,7 +86,7 @@ class PodMutator:
         self._add_init_container()
         for index, container in enumerate(self.containers):
             options = replace(self.options, callback_port=self.options.callback_port + index)
-            self._add_port(container, options.callback_port)
+            self._add_port(container, f"{PORT_NAME}-{index + 1}" if index else PORT_NAME, options.callback_port)
             self._add_variables(container, options)
         self._add_instance_hints()
 
@@ -205,7 +205,7 @@ class PodMutator:
             )
         put_named(self.spec, "initContainers", init_container(self.instance, self.spec, self.containers[0]))
 
-    def _add_port(self, selected: Obj, port: int) -> None:
+    def _add_port(self, selected: Obj, name: str, port: int) -> None:
         """Declare the port of the agent, unless a container already declares it. Nothing depends on the declaration."""
         if self.spec.get("hostNetwork"):
             # The scheduler would not place two pods with the same declared port on one node.
@@ -213,7 +213,7 @@ class PodMutator:
             return
         for container in self.spec["containers"]:
             for known in container.get("ports") or []:
-                if known.get("name") == PORT_NAME and container is selected:
+                if known.get("name") == name and container is selected:
                     return
                 if known.get("containerPort") == port and known.get("protocol", "TCP") == "TCP":
                     self.hints.append(
@@ -221,7 +221,7 @@ class PodMutator:
                         "choose another one with the label cryostat.io/callback-port"
                     )
                     return
-        selected.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
+        selected.setdefault("ports", []).append({"name": name, "containerPort": port, "protocol": "TCP"})
 
 
 def _normalized(path: str) -> str:

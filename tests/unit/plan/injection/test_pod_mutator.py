@@ -114,12 +114,12 @@ def test_several_containers_get_the_agent() -> None:
     result = with_agent(given, instance_of(tls=True))
     app, other, batch = result["spec"]["containers"]
     assert other == {"name": "other", "image": "other:1"}
-    assert [each["ports"][0]["containerPort"] for each in (batch, app)] == [9977, 9978]
+    ports = [(port["name"], port["containerPort"]) for each in (batch, app) for port in each["ports"]]
+    assert ports == [("cryostat-cb", 9977), ("cryostat-cb-2", 9978)], "the API server warns about repeated names"
     for index, name, port in ((2, "batch", "9977"), (0, "app", "9978")):
         variables = env(result, index)
         assert variables["CRYOSTAT_AGENT_APP_NAME"] == f"$(CRYOSTAT_AGENT_POD_NAME)-{name}"
-        ports = variables["CRYOSTAT_AGENT_WEBSERVER_PORT"], variables["CRYOSTAT_AGENT_CALLBACK_PORT"]
-        assert ports == (port, port)
+        assert variables["CRYOSTAT_AGENT_WEBSERVER_PORT"] == variables["CRYOSTAT_AGENT_CALLBACK_PORT"] == port
         assert variables["JAVA_TOOL_OPTIONS"] == f"{AGENT}=off"
     assert app["volumeMounts"] == batch["volumeMounts"]
     assert len(app["volumeMounts"]) == len(result["spec"]["volumes"]) == 3
