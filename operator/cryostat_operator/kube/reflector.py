@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ..plan.model.kinds import Obj
 from .client import Client, accept_metadata
-from .errors import ApiError, error_from_status
+from .errors import ApiError, ApiUnavailable, error_from_status
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Reflector:
 
     Attributes:
         synced: set after the first complete list.
-        refusal: the answer to the last request if the permission for it is missing, else None.
+        refusal: the last answer of the API server if the permission for a request is missing, else None.
     """
 
     def __init__(self, client: Client, source: Source, store: Store) -> None:
@@ -114,7 +114,8 @@ class Reflector:
                 version = await self._list()
                 await self._watch(version)
             except ApiError as error:
-                self.refusal = error if error.status == 403 else None
+                if not isinstance(error, ApiUnavailable):  # an outage does not show that the permission exists
+                    self.refusal = error if error.status == 403 else None
                 if error.status == 403 and self._source.ends_if_forbidden:
                     raise
                 if error.status == 404:

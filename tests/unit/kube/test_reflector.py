@@ -269,6 +269,18 @@ async def test_a_refusal_counts_until_list_and_watch_are_permitted(refused: str)
         await until(lambda: reflector.refusal is None)
 
 
+async def test_a_refusal_counts_during_an_outage() -> None:
+    server, store = Collection(), RecordingStore()
+    server.status = 403
+    async with running(server, store) as reflector:
+        await until(lambda: reflector.refusal)
+        server.status, during = 503, len(server.requests)
+        await until(lambda: len(server.requests) > during + 2)
+        assert reflector.refusal
+        server.status = 404
+        await until(lambda: reflector.refusal is None)
+
+
 async def test_an_outage_is_retried_and_is_not_an_empty_list() -> None:
     server, store = Collection(), RecordingStore()
     server.status = 503
