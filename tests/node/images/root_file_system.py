@@ -29,7 +29,14 @@ PACKAGES = (
     "python3-venv",
 )
 # Not needed in containers, and large.
-_REMOVED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
+_REMOVED = (
+    "usr/share/doc", "usr/share/i18n", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists",
+)  # fmt: skip
+# The compiler of PostgreSQL for long queries, a third of all bytes. Without it, PostgreSQL interprets all queries.
+_COMPILER = (
+    "usr/lib/*/libLLVM*", "usr/lib/*/libz3.so*", "usr/lib/postgresql/*/lib/bitcode",
+    "usr/lib/postgresql/*/lib/llvmjit*",
+)  # fmt: skip
 # Users of the operands' images in addition to Debian's. PostgreSQL needs a user name to start.
 _USERS = ("postgres26:x:26:0::/var/lib/pgsql:/bin/bash", "default:x:1001:0::/opt:/bin/bash")
 # Some packages need /proc. The kernel removes the mounts and processes of commands with their namespaces.
@@ -52,7 +59,7 @@ def layer() -> Layer:
 
 def cache_name(sources: list[str]) -> str:
     """The name of the cache of a root file system with packages of these apt sources."""
-    recipe = json.dumps([_VERSION, sorted(PACKAGES), _REMOVED, _USERS, sorted(sources)])
+    recipe = json.dumps([_VERSION, sorted(PACKAGES), _REMOVED, _COMPILER, _USERS, sorted(sources)])
     return f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
@@ -118,6 +125,8 @@ def _finish(root: Path) -> None:
     for name in _REMOVED:
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir(parents=True)
+    for path in [found for pattern in _COMPILER for found in root.glob(pattern)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     with (root / "etc/passwd").open("a") as users:
         users.write("".join(f"{user}\n" for user in _USERS))
     # The path of Python in Python's images.
