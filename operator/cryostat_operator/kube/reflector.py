@@ -98,7 +98,7 @@ class Reflector:
 
     @property
     def seconds_since_contact(self) -> float:
-        """Seconds since the last message of the API server."""
+        """Seconds since the last message of the API server, which can be a refusal for a missing permission."""
         return time.monotonic() - self._last_contact
 
     async def run(self) -> None:
@@ -121,9 +121,11 @@ class Reflector:
                 if error.status == 404:
                     self._mark_not_served()
                     longest = MAX_NOT_SERVED_BACKOFF
-                elif error.status == 403 and self._source.may_be_forbidden:
-                    self.synced.set()
-                    delay, is_forbidden = FORBIDDEN_BACKOFF, True
+                elif error.status == 403:
+                    self._last_contact = time.monotonic()  # a restart, which ends a long silence, would not help
+                    if self._source.may_be_forbidden:
+                        self.synced.set()
+                        delay, is_forbidden = FORBIDDEN_BACKOFF, True
                 level = logging.DEBUG if error.status in (404, 410) else logging.WARNING
                 logger.log(level, "Watch of %s failed, retrying in %.1f s: %s", self._source.path, delay, error)
             except Exception:

@@ -304,15 +304,18 @@ async def test_selector_and_media_type_are_part_of_both_requests() -> None:
     assert "as=PartialObjectMetadata;" in watched.headers["Accept"]
 
 
-async def test_each_message_resets_the_time_since_the_last_one() -> None:
+@pytest.mark.parametrize(("status", "is_message"), [(200, True), (403, True), (503, False)])
+async def test_each_message_resets_the_time_since_the_last_one(status: int, is_message: bool) -> None:
+    """After a long time without a message the kubelet restarts the operator. The next process is refused, too."""
     server, store = Collection(), RecordingStore()
+    server.status = status
     client: Client
     async with server.running() as client:
         reflector = Reflector(client, Source("/x"), store)
-        reflector._last_contact -= 100.0
-        assert reflector.seconds_since_contact >= 100.0
+        reflector._last_contact -= 1000.0
+        assert reflector.seconds_since_contact >= 1000.0
         task = asyncio.create_task(reflector.run())
-        await reflector.synced.wait()
-        assert reflector.seconds_since_contact < 50.0
+        await until(lambda: len(server.requests) > 1)
+        assert (reflector.seconds_since_contact < 500.0) == is_message
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
