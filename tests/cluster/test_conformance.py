@@ -16,6 +16,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.namespaces import empty_namespace
 from tests.cluster.operator_process import ForkedOperator, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.settled import settled
@@ -51,7 +52,7 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
         for case in cases:
             for document in documents(case, profile):
                 if document["kind"] == "Namespace":
-                    plane.api.delete(document)
+                    empty_namespace(plane.api, document["metadata"]["name"])
     return result
 
 
