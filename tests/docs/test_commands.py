@@ -157,7 +157,7 @@ class Workspace:
         self._env = {**programs, "KUBECONFIG": str(own)}
 
     def prepare(self, page: Path) -> None:
-        """Create the objects that a page requires: the operator, and an instance unless no command names it."""
+        """Create the objects that a page requires: the operator and, if a command names it, an instance."""
         if not is_installed(self._api):  # the first page that needs it, or the commands of a page changed it
             self.shell("kubectl apply --validate=false -f crds/ -f manifests/")  # other pages let kubectl validate them
         probe = {**HEAD, "metadata": {"name": "probe", "namespace": self.namespace}}

@@ -1,10 +1,10 @@
 """Recreates Secrets whose data cannot be updated: deletes each one, and creates it with its former values.
 
-If the process ends between the two requests without being terminated, by SIGKILL or a failure of its node, the values
-are lost. The next reconcile generates others: another password of the login, other keys of the storage, another
-authority. A copy in a second Secret would prevent this, but the next process would have to find, use and remove it. No
-copy is written, because all of these values can be replaced. The keys of a database with a claim cannot. Therefore
-their Secret is never recreated: `plan.components.database_secret` blocks it while it lacks a key.
+If SIGKILL or a failure of its node ends the process between the two requests, the values are lost. The next reconcile
+generates others: another password of the login, other keys of the storage, another authority. A copy in a second Secret
+would prevent this, but the next process would have to find, use and remove it. No copy is written, because all of these
+values can be replaced. The keys of a database with a claim cannot. Therefore their Secret is never recreated:
+`plan.components.database_secret` blocks it while it lacks a key.
 """
 
 from __future__ import annotations
