@@ -21,7 +21,7 @@ from .observe.observer import Observer
 from .observe.refused_lists import REMEDY, RefusedLists
 from .observe.triggers import Triggers
 from .plan.model.kinds import InstanceKey
-from .reconcile.reconciler import Reconciler
+from .reconcile.reconciler import Reconciler, is_deleting
 from .reconcile.work_queue import Result, WorkQueue
 from .settings import Settings
 from .webhooks.cluster_reader import CachedReader
@@ -181,7 +181,10 @@ class Operator:
         self.queue.close()
 
     async def _reconcile(self, instance_key: InstanceKey) -> Result:
-        if not self.ready or self._refused_lists.lasting:
+        body = self.cryostats.get(instance_key)
+        # A deletion needs only what was observed before the refusal, and that of a namespace may wait for it.
+        is_observed = self.ready and (body is None or is_deleting(body) or not self._refused_lists.lasting)
+        if not is_observed:
             return await self.reconciler.report_unobserved(instance_key, self.observer.refusal)
         return await self.reconciler(instance_key)
 

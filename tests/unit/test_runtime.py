@@ -266,6 +266,12 @@ async def test_a_watch_that_is_refused_later_is_reported_until_it_is_allowed(
     assert made.reconciles.unobserved[0] == (ONE, denied)
     assert operator._unready_cause() == "", "the API server calls the webhooks of ready pods only"
     made.reconciles.keys.clear()
+    deleted = made.server.add(OTHER)
+    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    operator.cryostats.handle_event("ADDED", deleted)
+    await until(lambda: OTHER in made.reconciles.keys)
+    assert ONE not in made.reconciles.keys
+    made.reconciles.keys.clear()
     made.server.hook = None
     await until(lambda: made.reconciles.keys)
     await operator.stop()
