@@ -23,6 +23,7 @@ from cryostat_operator.api import constants
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.kubectl import LEAN_KUBECTL
+from tests.cluster.namespaces import empty_namespace
 from tests.cluster.operator_process import (
     CRD,
     DEPLOYMENT,
@@ -44,6 +45,7 @@ OF_OTHERS = {"operators.coreos.com": "tests/cluster/test_olm.py applies them to 
 SERVICE = "cryostat-operator-webhook-service"
 _INSTANCE = re.compile(r"cryostat-sample|\bcryostats\b(?!\.)")  # the sample, or all Cryostats
 FROM_NOTHING = ("README.md", "docs/install.md", "docs/tutorial.md")
+_OWN = "docs-"  # begins the name of the current namespace of each page
 HEAD = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "probe"}}
 PAGES = [page for page in pages() if any(block.language in ("sh", "yaml") for block in blocks(page))]
 
@@ -146,7 +148,7 @@ class Workspace:
 
     def __init__(self, plane: ControlPlane, programs: Mapping[str, str], directory: Path, page: Path) -> None:
         self._api, self._directory = plane.api, directory
-        self.namespace = f"docs-{page.stem.lower().replace('.', '-')}"
+        self.namespace = f"{_OWN}{page.stem.lower().replace('.', '-')}"
         for each in ROOT.iterdir():
             if not each.name.startswith("."):
                 (directory / each.name).symlink_to(each)
@@ -198,7 +200,7 @@ def spaces(api: Api) -> set[str]:
 
 @pytest.fixture
 def namespaces(plane: ControlPlane) -> Iterator[None]:
-    """Delete the Cryostats of a test after it, then their namespaces."""
+    """Delete the Cryostats of a test after it, empty its namespace, and delete those that its commands created."""
     before = spaces(plane.api) | {NAMESPACE}
     yield
     new = spaces(plane.api) - before
@@ -206,7 +208,10 @@ def namespaces(plane: ControlPlane) -> Iterator[None]:
         is_operated = plane.api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE)
         remove_cryostats(plane.api, 30.0 if is_operated else 0.0)
     for name in new:
-        plane.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        if name.startswith(_OWN):
+            empty_namespace(plane.api, name)
+        else:
+            plane.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     plane.recycle_volumes()
 
 
