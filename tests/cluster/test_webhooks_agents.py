@@ -216,6 +216,7 @@ def test_the_default_container_gets_the_agent_unless_others_are_named(
         assert instrumented(webhooks.api.create(given)) == [first]
         given["metadata"]["annotations"]["cryostat.io/container"] = f"main,{first}"
         assert instrumented(webhooks.api.create(given)) == [first, "main"]
+        assert "duplicate port name" not in webhooks.warnings(given)
         bare = pod(home, labels, containers=containers)
         guess = 'the agent is added to container "helper", the first of 2'
         assert (guess in webhooks.warnings(bare)) == (first == "helper")
