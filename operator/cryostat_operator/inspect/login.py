@@ -83,11 +83,11 @@ async def log_in(context: str | None = None) -> Login:
     """
     try:
         config = kubeconfig.merged(kubeconfig.files())
-        if not config["clusters"]:
-            return _service_account()
-        return await _from_kubeconfig(config, context)
+        if config["clusters"]:
+            return await _from_kubeconfig(config, context)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
         raise LoginError(kubeconfig.unusable(error)) from None
+    return _service_account()
 
 
 async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login:
@@ -146,8 +146,12 @@ def _service_account() -> Login:
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port or not (SERVICE_ACCOUNT / "token").exists():
         raise LoginError(kubeconfig.no_cluster())
-    context = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
-    token = (SERVICE_ACCOUNT / "token").read_text().strip()
+    try:
+        context = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
+        token = (SERVICE_ACCOUNT / "token").read_text().strip()
+        namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    except (OSError, ValueError) as error:
+        text = f"the ServiceAccount of the pod cannot be used: {type(error).__name__} {error}"
+        raise LoginError(f"{text}. Set the variable KUBECONFIG to a kubeconfig") from None
     server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
-    namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     return Login(UserConnection(server, context, {"Authorization": f"Bearer {token}"}), namespace)

@@ -168,6 +168,10 @@ async def test_without_a_kubeconfig_the_service_account_of_the_pod_is_used(
     found = await log_in()
     assert (found.connection.server, found.namespace) == ("https://[fd00::1]:443", "ops")
     assert found.connection.headers() == {"Authorization": "Bearer sa"}
+    (tmp_path / "namespace").unlink()
+    cause = "the ServiceAccount of the pod cannot be used: FileNotFoundError .*/namespace'"
+    with pytest.raises(LoginError, match=f"^{cause}. Set the variable KUBECONFIG to a kubeconfig$"):
+        await log_in()
 
 
 def with_cluster(path: Path, **cluster: str) -> Path:
