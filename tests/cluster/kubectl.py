@@ -25,13 +25,20 @@ class KubectlError(subprocess.CalledProcessError):
 
 def run_kubectl(program: Path, config: Path | None, *arguments: str | Path, input: str | None = None) -> str:
     """Run kubectl with this kubeconfig (None: the caller's) and return its standard output. Raises KubectlError."""
-    environment = {**os.environ, **({"KUBECONFIG": str(config)} if config else {})}
-    environment |= LEAN_KUBECTL
+    environment = {**os.environ, **LEAN_KUBECTL, **(configured(config) if config else {})}
     command = [str(program), *map(str, arguments)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, input=input or "")
     if result.returncode:
         raise KubectlError(result.returncode, command, result.stdout, result.stderr)
     return result.stdout
+
+
+def configured(config: Path) -> dict[str, str]:
+    """Variables for kubectl with this kubeconfig. What it caches about a cluster is stored beside the file.
+
+    In the home directory, the cache of an earlier cluster with the same port would be used.
+    """
+    return {"KUBECONFIG": str(config), "KUBECACHEDIR": str(config.parent / "kubectl-cache")}
 
 
 def kubeconfig_text(api: Api, token: str, user: str) -> str:

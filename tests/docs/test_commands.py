@@ -22,7 +22,7 @@ import yaml
 from cryostat_operator.api import constants
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.kubectl import LEAN_KUBECTL
+from tests.cluster.kubectl import LEAN_KUBECTL, configured
 from tests.cluster.namespaces import empty_namespace
 from tests.cluster.operator_process import (
     CRD,
@@ -156,7 +156,7 @@ class Workspace:
         config["contexts"][0]["context"]["namespace"] = self.namespace
         own = directory / "kubeconfig"
         own.write_text(yaml.safe_dump(config))
-        self._env = {**programs, "KUBECONFIG": str(own)}
+        self._env = {**programs, **configured(own)}
 
     def prepare(self, page: Path) -> None:
         """Create the objects that a page requires: the operator and, if a command names it, an instance."""
