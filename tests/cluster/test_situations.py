@@ -20,16 +20,25 @@ def described(scenario: Scenario, where: str, row: Object, *, event: bool = True
 
     Without `event`, not for its event: that of a pod that is not scheduled follows after a minute.
     """
+    kind, _, reason = row["event"].partition(" ")
+    sample = {"metadata": {"name": "sample", "namespace": where}}
+
+    def reported() -> bool:  # costs less than kubectl
+        conditions = scenario.live(sample)["status"]["conditions"]
+        events = [(each["type"], each["reason"]) for each in scenario.api.list("v1", "Event", where)]
+        assert row["reason"] in [each.get("reason") for each in conditions], conditions
+        assert not event or (kind, reason) in events, events
+        return True
 
     def shown() -> str:
         text = scenario.plane.kubectl("describe", "cryostat", "-n", where, "sample")
         missing = [words for words in [row["reason"], *row["says"]] if words not in text]
         assert not missing, (missing, text)
-        kind, _, reason = row["event"].partition(" ")
         events = [line.split()[:2] for line in text.splitlines() if " cryostat-operator " in line]
         assert not event or [kind, reason] in events, events
         return text
 
+    eventually(reported, what=row["name"], interval=0.2)
     return eventually(shown, what=row["name"]) or ""
 
 
