@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.kubectl import LEAN_KUBECTL
 from tests.cluster.operator_process import (
     ForkedOperator,
     OperatorProcess,
@@ -61,7 +63,9 @@ class WebhookPlane:
     def _create(self, obj: Object) -> subprocess.CompletedProcess[str]:
         program, config = self.plane.programs["kubectl"], self.plane.kubeconfig
         command = [str(program), f"--kubeconfig={config}", "create", "-f", "-"]
-        return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True)
+        return subprocess.run(
+            command, input=json.dumps(obj), env=os.environ | LEAN_KUBECTL, capture_output=True, text=True
+        )
 
     def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
         """Create a Role and a RoleBinding with the user's name, and wait until the API server knows them."""
