@@ -15,7 +15,7 @@ from pathlib import Path
 from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.kubectl import LEAN_KUBECTL
+from tests.cluster.kubectl import LEAN_KUBECTL, configured
 from tests.cluster.operator_process import (
     ForkedOperator,
     OperatorProcess,
@@ -62,10 +62,9 @@ class WebhookPlane:
 
     def _create(self, obj: Object) -> subprocess.CompletedProcess[str]:
         program, config = self.plane.programs["kubectl"], self.plane.kubeconfig
-        command = [str(program), f"--kubeconfig={config}", "create", "-f", "-"]
-        return subprocess.run(
-            command, input=json.dumps(obj), env=os.environ | LEAN_KUBECTL, capture_output=True, text=True
-        )
+        env = os.environ | LEAN_KUBECTL | configured(config)
+        command = [str(program), "create", "-f", "-"]
+        return subprocess.run(command, input=json.dumps(obj), env=env, capture_output=True, text=True)
 
     def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
         """Create a Role and a RoleBinding with the user's name, and wait until the API server knows them."""
