@@ -65,10 +65,6 @@ class Api:
         tls = {key: value for key, value in self._tls.items() if key not in ("cert_file", "key_file")}
         return Api(self.server, tls, {"Authorization": f"Bearer {token}"})
 
-    def with_headers(self, **headers: str) -> Api:
-        """A client of the same server and user that also sends these headers."""
-        return Api(self.server, self._tls, {**self._headers, **headers})
-
     def impersonating(self, user: str, *groups: str) -> Api:
         """A client of the same server that impersonates a user, for which the present user needs the permission."""
         other = Api(self.server, self._tls, {})

@@ -19,7 +19,6 @@ from tests.cluster.controlplane import LEAN, ControlPlane
 from tests.cluster.processes import Child, free_ports
 
 API_VERSION = "cert-manager.io/v1"
-KINDS = ("Certificate", "CertificateRequest", "Issuer", "ClusterIssuer")
 
 
 @functools.cache

@@ -19,7 +19,6 @@ from tests.unit.api.fields import own_fields
 
 ROOT = Path(__file__).parents[2]
 FINALIZER = "operator.cryostat.io/cryostat.finalizer"
-NOON = "2026-01-01T12:00:00Z"
 OLD = "old.example.com/v1beta2"
 BROKEN_SPEC = {
     "targetNamespaces": ["UPPER"],

@@ -23,7 +23,6 @@ from tests.cluster.webhook_calls import _quiet as _quiet
 from tests.cluster.webhook_calls import caller as caller
 from tests.cluster.webhooks import WebhookPlane
 
-SECRET = "cryostat-operator-webhook-certificate"
 ALL = [value for key, value in vars(WebhookPaths).items() if key.isupper()]
 
 

@@ -17,7 +17,6 @@ from cryptography.x509.oid import NameOID
 from cryostat_operator.pki import serving
 from cryostat_operator.webhooks.serving_certificate import Certificate, ServerTls
 
-NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOSTS = ("webhooks.operators.svc", "webhooks.operators.svc.cluster.local")
 DAY = datetime.timedelta(days=1)
 

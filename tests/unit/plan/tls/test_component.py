@@ -243,6 +243,3 @@ def test_the_application_follows_when_the_database_runs() -> None:
 
 def progressing(reason: str) -> Obj:
     return {"type": "Progressing", "status": "True", "reason": reason}
-
-
-# --- cert-manager ---
