@@ -39,12 +39,10 @@ class PodContextReader:
         unread: set[tuple[str, str]] = set()
         with suppress(NotInjectableError):  # `inject_agent` raises the same error
             containers, _ = select_containers(request.obj, options.containers if options else ())
-            found = [source for container in containers for source in sources(container)]
-            unread = {
-                (source.kind, source.name)
-                for source in found[:MAX_SOURCES]
-                if source.kind == "ConfigMap" or request.from_api_server
-            }
+            # Several containers often have the same sources.
+            found = dict.fromkeys((each.kind, each.name) for container in containers for each in sources(container))
+            readable = [each for each in found if each[0] == "ConfigMap" or request.from_api_server]
+            unread = set(readable[:MAX_SOURCES])
         certificate = names.agent_certificate(instance.namespace, instance.name, namespace)
         if instance.tls and Key("Secret", namespace, certificate) not in instance.snapshot.live:
             unread.add(("Secret", certificate))

@@ -43,6 +43,18 @@ async def test_sources_of_each_container_with_the_agent_are_read() -> None:
     assert set(reader.read) == {("ConfigMap", "a"), ("ConfigMap", "c")}
 
 
+async def test_sources_of_several_containers_count_once() -> None:
+    shared = [{"configMapRef": {"name": f"c{number}"}} for number in range(MAX_SOURCES - 1)]
+    given = request({"envFrom": shared})
+    container = {"name": "b", "envFrom": [*shared, {"configMapRef": {"name": "own"}}]}
+    given.obj["spec"]["containers"].append(container)
+    given.obj["metadata"]["annotations"] = {"cryostat.io/container": "app,b"}
+    reader = Reader()
+    await PodContextReader(reader).read(given, instance(tls=False))
+    assert ("ConfigMap", "own") in reader.read
+    assert len(reader.read) == MAX_SOURCES
+
+
 async def test_with_tls_the_certificate_of_the_agent_is_read() -> None:
     reader = Reader()
     context = await PodContextReader(reader).read(request(), instance(tls=True))
