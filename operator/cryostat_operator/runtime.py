@@ -182,9 +182,9 @@ class Operator:
 
     async def _reconcile(self, instance_key: InstanceKey) -> Result:
         body = self.cryostats.get(instance_key)
-        # A deletion needs only what was observed before the refusal, and that of a namespace may wait for it.
-        is_observed = self.ready and (body is None or is_deleting(body) or not self._refused_lists.lasting)
-        if not is_observed:
+        # A deletion needs only what was observed before the refusal, and the deletion of a namespace may wait for it.
+        is_deletion = body is None or is_deleting(body)
+        if not self.ready or (self._refused_lists.lasting and not is_deletion):
             return await self.reconciler.report_unobserved(instance_key, self.observer.refusal)
         return await self.reconciler(instance_key)
 

@@ -24,7 +24,7 @@ class RefusedLists:
 
     Args:
         current: the refusal of the last request of a required resource; None if there is none.
-        changed: called when a refusal that is reported begins and ends, after the first lists.
+        changed: called when `lasting` begins or ends to have a refusal.
     """
 
     def __init__(self, current: Callable[[], ApiError | None], changed: Callable[[], None]) -> None:

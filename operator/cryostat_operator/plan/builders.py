@@ -26,9 +26,9 @@ def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | 
 
 
 def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Mapping[str, str] | None = None) -> Obj:
-    """Return an object without a spec, in another namespace or cluster-scoped.
+    """Return an object with ownership labels, without an owner reference and a spec.
 
-    It has no owner reference: an owner must be in the same namespace.
+    It is cluster-scoped or in another namespace, where the Cryostat cannot own it, or another object owns it.
     """
     metadata: Obj = {"name": name, "labels": {**(labels or {}), **instance.ownership_labels}}
     if namespace:
