@@ -44,8 +44,7 @@ def _with_chosen_fields(desired: Obj, live: Obj) -> Obj:
 def _merged_ingress(desired: Obj, live: Obj) -> Obj:
     """The desired Ingress, with the class that admission chose for the live one, but not with that of a former spec."""
     recorded = (live["metadata"].get("annotations") or {}).get(constants.ANNOTATION_INGRESS_CLASS)
-    is_of_spec = recorded is not None and recorded == at(live, "spec.ingressClassName")
-    return desired if is_of_spec else _with_chosen_fields(desired, live)
+    return desired if recorded == at(live, "spec.ingressClassName") else _with_chosen_fields(desired, live)
 
 
 def _merged_service(desired: Obj, live: Obj) -> Obj:
