@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ..plan.model.kinds import Obj
 from .client import Client, accept_metadata
-from .errors import ApiError, ApiUnavailable, error_from_status
+from .errors import ApiError, error_from_status
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Reflector:
 
     Attributes:
         synced: set after the first complete list.
-        refusal: the last answer of the API server if the permission for a request is missing, else None.
+        refusal: the last refusal for a missing permission; None once list and watch are permitted, or not served.
     """
 
     def __init__(self, client: Client, source: Source, store: Store) -> None:
@@ -114,14 +114,13 @@ class Reflector:
                 version = await self._list()
                 await self._watch(version)
             except ApiError as error:
-                if not isinstance(error, ApiUnavailable):  # an outage does not show that the permission exists
-                    self.refusal = error if error.status == 403 else None
                 if error.status == 403 and self._source.ends_if_forbidden:
                     raise
                 if error.status == 404:
                     self._mark_not_served()
                     longest = MAX_NOT_SERVED_BACKOFF
                 elif error.status == 403:
+                    self.refusal = error
                     self._last_contact = time.monotonic()  # a restart, which ends a long silence, would not help
                     if self._source.may_be_forbidden:
                         self.synced.set()
@@ -140,6 +139,7 @@ class Reflector:
         self._store.begin_list()
         self._store.end_list()
         self.synced.set()
+        self.refusal = None
 
     async def _list(self) -> str:
         """List all objects, page by page. Returns the resource version to watch from."""

@@ -269,12 +269,13 @@ async def test_a_refusal_counts_until_list_and_watch_are_permitted(refused: str)
         await until(lambda: reflector.refusal is None)
 
 
-async def test_a_refusal_counts_during_an_outage() -> None:
+@pytest.mark.parametrize("status", [503, 400])
+async def test_a_refusal_counts_while_requests_fail_for_another_cause(status: int) -> None:
     server, store = Collection(), RecordingStore()
     server.status = 403
     async with running(server, store) as reflector:
         await until(lambda: reflector.refusal)
-        server.status, during = 503, len(server.requests)
+        server.status, during = status, len(server.requests)
         await until(lambda: len(server.requests) > during + 2)
         assert reflector.refusal
         server.status = 404
