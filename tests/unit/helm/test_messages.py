@@ -10,6 +10,7 @@ import yaml
 from cryostat_operator.helm.convert_values import convert
 from cryostat_operator.helm.rule_table import RULES
 from cryostat_operator.helm.rule_types import NotSupported
+from tests.unit.helm.chart import values
 
 EXPECTED: dict[str, str] = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text())
 
@@ -28,15 +29,9 @@ GROUPED: list[dict[str, Any]] = [
 ]
 
 
-def put(path: str, value: Any) -> dict[str, Any]:
-    for step in reversed(path.split(".")):
-        value = {step: value}
-    return dict(value)
-
-
 def messages() -> dict[str, str]:
-    values = [put(path, "other") for path, rule in RULES.items() if isinstance(rule, NotSupported)]
-    found = [line for each in [*values, *GROUPED] for line in convert(each).not_converted]
+    given = [values(path, "other") for path, rule in RULES.items() if isinstance(rule, NotSupported)]
+    found = [line for each in [*given, *GROUPED] for line in convert(each).not_converted]
     return {path: text for path, _, text in (line.partition(": ") for line in found)}
 
 

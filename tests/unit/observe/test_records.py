@@ -157,6 +157,14 @@ def test_values_of_a_users_secret_that_pods_cannot_use() -> None:
     assert reference_summary("ConfigMap", obj) == content_summary(obj)
 
 
+def test_white_space_in_a_secret_is_in_its_summary_without_the_value() -> None:
+    value = base64.b64encode(b"hunter2\n").decode()
+    secret = {"metadata": {"name": "s", "uid": "u"}, "data": {"CONNECTION_KEY": value}}
+    summary = reference_summary("Secret", secret)
+    assert summary.white_space == {"CONNECTION_KEY": "ends with a line break"}
+    assert "hunter2" not in repr(summary)
+
+
 def test_the_digest_of_content_depends_on_the_object() -> None:
     one, other = content_summary(owned("a", data={"k": "v"})), content_summary(owned("b", data={"k": "v"}))
     assert one.digest != other.digest

@@ -1,4 +1,4 @@
-"""Which objects the installation consists of, and in which order they are created."""
+"""The objects of the installation, their labels, and the order in which they are created."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from tests.unit.packaging.permissions import allowed
 
 def installed() -> list[Obj]:
     return [obj for objects in install.installation().values() for obj in objects]
+
+
+def test_every_object_has_the_labels() -> None:
+    for obj in installed():
+        assert obj["metadata"]["labels"].items() >= dict(install_names.LABELS).items(), obj["metadata"]
 
 
 def test_only_the_operator_may_write_the_status() -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from cryostat_operator import __version__
-from cryostat_operator.packaging import install, install_names
+from cryostat_operator.packaging import install_names
 from cryostat_operator.packaging.install_names import metadata
-from cryostat_operator.plan.model.kinds import Obj
-
-
-def installed() -> list[Obj]:
-    return [obj for objects in install.installation().values() for obj in objects]
 
 
 def test_objects_without_a_namespace_have_none_in_their_metadata() -> None:
@@ -21,11 +16,6 @@ def test_objects_without_a_namespace_have_none_in_their_metadata() -> None:
 def test_the_labels_of_one_object_can_be_changed() -> None:
     metadata("a")["labels"]["more"] = "x"
     assert "more" not in install_names.LABELS
-
-
-def test_every_object_of_the_installation_has_the_labels() -> None:
-    for obj in installed():
-        assert obj["metadata"]["labels"].items() >= dict(install_names.LABELS).items(), obj["metadata"]
 
 
 def test_the_image_has_the_version_of_the_operator() -> None:
