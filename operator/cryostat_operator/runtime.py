@@ -18,8 +18,9 @@ from .observe.cryostats import CryostatStore
 from .observe.instance_metrics import InstanceMetrics
 from .observe.listed_cryostats import ListedCryostats
 from .observe.observer import Observer
-from .observe.refused_lists import REMEDY, RefusedLists
+from .observe.refused_lists import RefusedLists
 from .observe.triggers import Triggers
+from .plan.diagnosis.refusal_remedies import MISSING_PERMISSION
 from .plan.model.kinds import InstanceKey
 from .reconcile.reconciler import Reconciler, is_deleting
 from .reconcile.work_queue import Result, WorkQueue
@@ -202,7 +203,7 @@ class Operator:
     def _unready_cause(self) -> str:
         """Return why the process is not ready; empty if it is."""
         if not self.ready and (refusal := self.observer.refusal):
-            return f"a list or watch was refused: {refusal.message}. {REMEDY}"
+            return f"a list or watch was refused: {refusal.message}. {MISSING_PERMISSION}"
         if not self.ready:
             return "the first lists of the cluster are not complete; see the log of this pod"
         if self.webhooks and not self.webhooks.serving:

@@ -239,7 +239,7 @@ async def test_the_leader_reports_a_list_that_is_refused_and_reconciles_when_it_
     await until(lambda: made.reconciles.unobserved)
     assert made.reconciles.unobserved[0] == (ONE, denied)
     assert made.reconciles.keys == [], "the state of the cluster is not known"
-    remedy = "Apply the roles of the operator again"
+    remedy = "Apply the roles of the operator again (manifests/), or install the operator again with OLM"
     assert operator._unready_cause() == f"a list or watch was refused: cannot list pods. {remedy}"
     text = f"No Cryostat is reconciled, because a list or watch was refused: cannot list pods. {remedy}"
     assert text in caplog.messages

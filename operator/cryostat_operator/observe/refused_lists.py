@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from ..kube.errors import ApiError
+from ..plan.diagnosis.refusal_remedies import MISSING_PERMISSION
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +15,6 @@ logger = logging.getLogger(__name__)
 # has read the roles. Later on, a refusal is not urgent: the watch of the objects worked until a moment ago.
 CHECKS, LATER_CHECKS = 10, 30
 CHECK_SECONDS = 1.0  # between two checks
-REMEDY = "Apply the roles of the operator again"
 
 
 class RefusedLists:
@@ -69,4 +69,4 @@ class RefusedLists:
     def _log(self) -> None:
         if refusal := self._current():
             text = "No Cryostat is reconciled, because a list or watch was refused: %s. %s"
-            logger.error(text, refusal.message, REMEDY)
+            logger.error(text, refusal.message, MISSING_PERMISSION)

@@ -87,7 +87,7 @@ class Reconciler:
         return result
 
     async def report_unobserved(self, instance_key: InstanceKey, refusal: ApiError | None) -> Result:
-        """Report that a list was refused, so that nothing is known about an instance; without a refusal, nothing.
+        """Report that a list or watch was refused, so that an instance is not observed; nothing without a refusal.
 
         Args:
             refusal: the missing permission; None if the first lists are not complete for another reason.

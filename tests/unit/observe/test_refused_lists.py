@@ -44,7 +44,7 @@ async def test_the_first_lists_are_not_waited_for_while_one_is_refused(caplog: p
     assert checks.lists.lasting is None
     assert caplog.messages == [
         "No Cryostat is reconciled, because a list or watch was refused: cannot list pods. "
-        "Apply the roles of the operator again"
+        "Apply the roles of the operator again (manifests/), or install the operator again with OLM"
     ]
     endless.cancel()
 

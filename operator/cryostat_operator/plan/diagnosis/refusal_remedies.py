@@ -11,6 +11,8 @@ import re
 from ..model.refused_object import RefusedObject
 from . import policy_remedies, quota_remedies
 
+MISSING_PERMISSION = "Apply the roles of the operator again (manifests/), or install the operator again with OLM"
+
 _PRIORITY_CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
 _NODE_SELECTOR = re.compile(r"node label selector conflicts with its namespace")
 _TOLERATIONS = re.compile(r"pod tolerations .*conflict with its namespace whitelist")
@@ -86,7 +88,7 @@ def _service_account(match: re.Match[str], refused: RefusedObject) -> str:
 
 
 def _permissions(match: re.Match[str], refused: RefusedObject) -> str:
-    return "Apply the roles of the operator again (manifests/), or install the operator again with OLM"
+    return MISSING_PERMISSION
 
 
 _RULES = (
