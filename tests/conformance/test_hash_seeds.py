@@ -1,4 +1,4 @@
-"""The plan does not depend on the order of sets, which is another one in each process of Python."""
+"""The plan does not depend on the order of sets, which differs between processes of Python."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_every_case_is_in_the_tests_of_one_module() -> None:
     assert {module_of(case) for case in CASES} == {module.__name__ for module in modules}
 
 
-def test_names() -> None:
+def test_valid_names_are_read_and_others_refused() -> None:
     for name in GOOD_NAMES:
         read_cryostat(cryostat({}, name))
     for name, says in BAD_NAMES.items():

@@ -82,7 +82,7 @@ def test_unknown_keys_of_a_group_are_reported() -> None:
         ({"a": 1}, [NotConverted("a", EXPECTED_MAPPING)]),
     ],
 )
-def test_every_value_has_a_finding_at_the_path_of_its_rule_or_of_the_first_unknown_name(
+def test_a_finding_has_the_path_of_its_rule_or_of_the_first_unknown_name(
     values: dict[str, Any], findings: list[Finding]
 ) -> None:
     assert list(evaluate("", values, {"a.b": MoveTo("field")}, CONTEXT)) == findings

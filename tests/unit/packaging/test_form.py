@@ -6,30 +6,19 @@ import re
 from collections.abc import Container, Iterable
 from functools import cache
 
-from cryostat_operator.api import constants
 from cryostat_operator.packaging import form
 from cryostat_operator.packaging.crds import definitions
 from cryostat_operator.packaging.descriptors import spec_descriptors
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.packaging.console_form import VERSIONS, at, capabilities, kinds, schema_of
 
-FIRST = [
-    "targetNamespaces",
-    "networkOptions",
-    "enableCertManager",
-    "trustedCertSecrets",
-    "reportOptions",
-    "storageOptions",
-    "objectStorageOptions",
-    "databaseOptions",
-    "authorizationOptions",
-]
 
-
-def test_important_fields_are_first() -> None:
-    top = [each for each in spec_descriptors(constants.VERSION) if not set(".[") & set(each["path"])]
-    assert [each["path"] for each in top if "advanced" not in kinds(each)] == FIRST
-    assert [each["path"] for each in top][: len(FIRST)] == FIRST
+def test_important_fields_are_first_and_all_others_advanced(spec: Obj, descriptors: list[Obj]) -> None:
+    top = [each for each in descriptors if not set(".[") & set(each["path"])]
+    first = [path for path in form.FIRST if at(spec, path)]
+    assert [each["path"] for each in top][: len(first)] == first
+    for each in top:
+        assert "hidden" in kinds(each) or ("advanced" in kinds(each)) == (each["path"] not in first), each
 
 
 def test_hidden_fields_are_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
@@ -106,7 +95,7 @@ def test_every_component_has_fields() -> None:
     assert [part for part in form.PARTS if part not in parts] == []
 
 
-def test_fields_of_kubernetes_types_exist_and_have_their_values() -> None:
+def test_kubernetes_types_and_their_fields_exist() -> None:
     for definition, fields in form.EMBEDDED.items():
         properties = definitions()[definition]["properties"]
         assert [name for name in fields if name.removesuffix("[0]") not in properties] == []

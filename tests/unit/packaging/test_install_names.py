@@ -13,7 +13,7 @@ def test_objects_without_a_namespace_have_none_in_their_metadata() -> None:
     assert metadata("a") == {"name": "a", "labels": labels}
 
 
-def test_the_labels_of_one_object_can_be_changed() -> None:
+def test_a_label_that_is_added_to_one_object_is_not_added_to_others() -> None:
     metadata("a")["labels"]["more"] = "x"
     assert "more" not in install_names.LABELS
 

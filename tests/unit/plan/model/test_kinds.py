@@ -47,8 +47,7 @@ def test_a_key_is_shown_with_its_namespace_if_it_has_one() -> None:
     assert str(Key("ConsoleLink", "", "a")) == "ConsoleLink a"
 
 
-def test_equal_objects_have_equal_hashes() -> None:
-    assert spec_hash_of({"a": [1], "b": 2}) == spec_hash_of({"a": [1], "b": 2})
+def test_a_changed_object_has_another_hash() -> None:
     assert spec_hash_of({"a": [1]}) != spec_hash_of({"a": [2]})
 
 

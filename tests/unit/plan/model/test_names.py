@@ -1,4 +1,4 @@
-"""Names and hashes of objects: those of the Go operator, and valid in Kubernetes for every Cryostat."""
+"""Names and hashes of objects equal those of the Go operator, and are valid in Kubernetes for every Cryostat."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_pods_start_without_the_operator(webhook: Obj) -> None:
 
 
 @pytest.mark.parametrize("webhook", OF_PODS, ids=lambda each: each["name"])
-def test_pods_without_both_labels_are_not_sent_to_the_operator(webhook: Obj) -> None:
+def test_pods_with_neither_label_are_not_sent_to_the_operator(webhook: Obj) -> None:
     expressions = webhook["objectSelector"]["matchExpressions"]
     assert {each["key"] for each in expressions} == {constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE}
     assert "Exists" in {each["operator"] for each in expressions}
