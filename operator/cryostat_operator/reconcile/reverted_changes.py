@@ -69,8 +69,8 @@ class RevertedChanges:
         """
         self._expire(instance_key)
         histories = self._instances[instance_key]
-        known = deleted or {}
-        return [self._recorded(histories, each, known) if each.state == "applied" else each for each in outcomes]
+        deleted = deleted or {}
+        return [self._recorded(histories, each, deleted) if each.state == "applied" else each for each in outcomes]
 
     def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""

@@ -11,10 +11,10 @@ from .label_hints import ANNOTATIONS, PREFIX
 
 
 def propagate(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
-    """Copy the `cryostat.io/` labels of a workload to its pod template.
+    """Copy the `cryostat.io/` labels of a workload, and the annotations in `ANNOTATIONS`, to its pod template.
 
-    A label that was copied before and has been removed from the workload is removed from the template. A different
-    value in the template stays.
+    One that was copied before and has been removed from the workload is removed from the template. A different value in
+    the template stays.
 
     Args:
         new: the workload; it is not changed.
