@@ -9,18 +9,18 @@ from typing import Any
 import yaml
 
 CHART: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "chart_values.yaml").read_text())
-
-
 HOST = {"host": "jfr.example.com", "paths": [{"path": "/", "pathType": "Prefix"}]}
 
 
 def values(path: str, value: Any) -> dict[str, Any]:
+    """Values of the chart with only this value, at a path such as `core.service.type`."""
     for step in reversed(path.split(".")):
         value = {step: value}
     return dict(value)
 
 
 def joined(*parts: dict[str, Any]) -> dict[str, Any]:
+    """The parts in one mapping. Mappings at the same path are joined, too; otherwise the last value is used."""
     result: dict[str, Any] = {}
     for part in parts:
         for key, value in part.items():
@@ -30,6 +30,7 @@ def joined(*parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each path of a mapping with its value, if that is not a mapping with further values."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from leaves(inner, f"{path}.{key}" if path else key)

@@ -22,8 +22,9 @@ from cryostat_operator.observe.owned_objects import OwnedObjects
 from cryostat_operator.observe.pods import PodStore
 from cryostat_operator.observe.reference_store import ReferenceStore
 from cryostat_operator.plan.model.kinds import KINDS, Key, collection_path
+from tests.unit.observe.objects import INSTANCE
 from tests.unit.observe.triggers import RecordedTriggers
-from tests.unit.observe.watched_cluster import INSTANCE, SERVICE, Apis, put
+from tests.unit.observe.watched_cluster import SERVICE, Apis, put
 
 
 class Watched:

@@ -11,6 +11,9 @@ from cryostat_operator.observe.records import Record
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.observe.objects import INSTANCE, LOCK, cache, owned
 
+SERVICE = Key("Service", "here", "x")
+ABSENT = Key("ConfigMap", "here", "other")
+
 
 def test_live_objects_do_not_change_with_the_cache() -> None:
     objects, _ = cache()
@@ -22,9 +25,6 @@ def test_live_objects_do_not_change_with_the_cache() -> None:
     assert list(objects.live(INSTANCE, only=[])) == []
 
 
-OTHER = Key("Service", "here", "x")
-
-
 def records() -> dict[Key, Record]:
     objects, _ = cache()
     objects.handle_event("ConfigMap", owned("x-lock", 1, data={"a": "1"}))
@@ -34,11 +34,11 @@ def records() -> dict[Key, Record]:
 
 def test_all_records_are_objects() -> None:
     live = LiveObjects(records())
-    assert (set(live), len(live)) == ({LOCK, OTHER}, 2)
+    assert (set(live), len(live)) == ({LOCK, SERVICE}, 2)
     assert LOCK in live
-    assert Key("ConfigMap", "here", "other") not in live
+    assert ABSENT not in live
     with pytest.raises(KeyError):
-        live[Key("ConfigMap", "here", "other")]
+        live[ABSENT]
 
 
 def test_each_object_is_parsed_once_and_only_if_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

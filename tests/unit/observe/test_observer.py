@@ -18,8 +18,9 @@ from cryostat_operator.pki import signing
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
 from cryostat_operator.plan.model.snapshot import IngressClasses
+from tests.unit.observe.objects import INSTANCE
 from tests.unit.observe.triggers import RecordedTriggers
-from tests.unit.observe.watched_cluster import INSTANCE, SERVICE, Apis, put
+from tests.unit.observe.watched_cluster import SERVICE, Apis, put
 
 
 @pytest.fixture

@@ -6,17 +6,11 @@ from typing import Any
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj, path_of
+from cryostat_operator.plan.model.kinds import Key, Obj, path_of
 from tests.unit.api_server import ApiServer
-
-INSTANCE = InstanceKey("here", "x")
-
-
-LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
-
+from tests.unit.observe.objects import LABELS
 
 SERVICE = Key("Service", "here", "x")
-
 
 RESOURCES = {
     "/apis/route.openshift.io/v1": ["routes"],

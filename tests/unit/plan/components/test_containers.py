@@ -14,12 +14,8 @@ from tests.unit.cluster_state import ClusterState, container, cryostat, environm
 
 def test_probes_that_start_a_program_may_take_five_seconds() -> None:
     plan = settled().plan
-    for deployment in plan.objects.values():
-        if deployment["kind"] != "Deployment":
-            continue
-        for each in deployment["spec"]["template"]["spec"]["containers"]:
-            if each["name"] in ("sample", "sample-jfr-datasource"):
-                assert each["livenessProbe"]["timeoutSeconds"] == 5
+    for name in ("sample", "sample-jfr-datasource"):
+        assert container(plan, "sample", name)["livenessProbe"]["timeoutSeconds"] == 5
     assert container(plan, "sample", "sample")["startupProbe"]["timeoutSeconds"] == 5
 
 

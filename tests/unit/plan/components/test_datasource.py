@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.unit.cluster_state import container, environment, mounts, settled
 
 S3 = {"objectStorageOptions": {"secretName": "s", "provider": {"url": "https://s3.example.com", "region": "r"}}}
-
-
 DIRECTORY = "/var/run/secrets/operator.cryostat.io/sample-storage-tls"
 
 

@@ -10,14 +10,8 @@ from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
 WITHOUT = frozenset(name for name, kind in KINDS.items() if not kind.optional)
-
-
 WITH = WITHOUT | {"Issuer", "Certificate"}
-
-
 CA = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
-
-
 UID = "11111111-2222-3333-4444-555555555555"
 
 
