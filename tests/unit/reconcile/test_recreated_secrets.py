@@ -17,15 +17,12 @@ from cryostat_operator.reconcile.outcomes import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
 from cryostat_operator.reconcile.writer import Writer
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
+from tests.unit.reconcile.secret_data import encoded
 
 SECRET = Key("Secret", "here", "sample-db")
 REQUEST = SecretRequest(SECRET, {"a": "generated", "b": "new"})
 IMMUTABLE = ApiError(422, "Invalid", "data: is immutable")
 BOTH = {"a": "kept", "b": "new"}
-
-
-def encoded(**values: str) -> dict[str, str]:
-    return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 
 @pytest.fixture

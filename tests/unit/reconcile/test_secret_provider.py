@@ -24,6 +24,7 @@ from cryostat_operator.plan.model.requests import (
 )
 from cryostat_operator.reconcile.secret_provider import EncodedData, SecretContent, SecretProvider
 from tests.unit.api_server import ApiServer
+from tests.unit.reconcile.secret_data import encoded
 
 CA, CERTIFICATE, OTHER, PASSWORDS = (Key("Secret", "here", name) for name in ("ca", "x", "other", "passwords"))
 CA_REQUEST = CertificateRequest(CA, "cryostat-ca")
@@ -40,10 +41,6 @@ def change(request: Request | None, verb: Verb = "create") -> Change:
 
 def put(server: ApiServer, key: Key, data: EncodedData) -> None:
     server.put(path_of(key), {"data": dict(data)})
-
-
-def encoded(**values: str) -> dict[str, str]:
-    return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 
 def decoded(data: EncodedData | None, key: str) -> bytes:

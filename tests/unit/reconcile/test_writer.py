@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from cryostat_operator.reconcile.outcomes import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
 from cryostat_operator.reconcile.writer import Writer, metadata_patch, name_collision
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
+from tests.unit.reconcile.secret_data import encoded
 
 MAP, SECRET = Key("ConfigMap", "here", "sample-lock"), Key("Secret", "here", "sample-db")
 OWNER = {"kind": constants.KIND, "apiVersion": constants.API_VERSION, "name": "sample", "uid": "u", "controller": True}
@@ -24,10 +24,6 @@ OWNER = {"kind": constants.KIND, "apiVersion": constants.API_VERSION, "name": "s
 def desired(key: Key, **fields: Any) -> Obj:
     metadata = {"name": key.name, "namespace": key.namespace, "labels": OWNERSHIP_LABELS, "ownerReferences": [OWNER]}
     return {"apiVersion": "v1", "kind": key.kind, "metadata": metadata, **fields}
-
-
-def base64_of(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 async def write(
@@ -48,7 +44,7 @@ async def test_a_created_secret_has_the_requested_values(cluster: Cluster) -> No
     await write(cluster, "create", SECRET, desired(SECRET), SecretRequest(SECRET, {"a": "value"}))
     stored = cluster.server.find(SECRET)
     assert stored
-    assert stored["data"] == {"a": base64_of("value")}
+    assert stored["data"] == encoded(a="value")
 
 
 async def test_the_response_of_an_update_is_in_the_outcome(cluster: Cluster) -> None:
@@ -90,13 +86,13 @@ async def test_an_object_of_others_is_not_changed(cluster: Cluster, metadata: Ob
 
 
 async def test_a_secret_that_a_user_restored_is_adopted_with_its_type_and_values(cluster: Cluster) -> None:
-    cluster.put(SECRET, cached=False, data={"a": base64_of("restored")}, type="example.com/restored")
+    cluster.put(SECRET, cached=False, data=encoded(a="restored"), type="example.com/restored")
     request = SecretRequest(SECRET, {"a": "new", "b": "more"}, restore_only=True)
     outcome = await write(cluster, "create", SECRET, {**desired(SECRET), "type": "Opaque"}, request)
     assert outcome.state == "applied"
     stored = cluster.server.find(SECRET)
     assert stored
-    assert stored["data"] == {"a": base64_of("restored"), "b": base64_of("more")}
+    assert stored["data"] == encoded(a="restored", b="more")
     assert stored["type"] == "example.com/restored", "the API server refuses to change it"
 
 
@@ -155,24 +151,24 @@ async def test_a_route_with_an_immutable_field_is_kept(cluster: Cluster) -> None
 
 
 async def test_a_change_of_metadata_does_not_read_the_secret(cluster: Cluster) -> None:
-    live = cluster.put(SECRET, metadata={"labels": {**OWNERSHIP_LABELS, "gone": "1"}}, data={"a": base64_of("v")})
+    live = cluster.put(SECRET, metadata={"labels": {**OWNERSHIP_LABELS, "gone": "1"}}, data=encoded(a="v"))
     obj = desired(SECRET)
     obj["metadata"] = {**obj["metadata"], **{k: live["metadata"][k] for k in ("uid", "resourceVersion")}}
     await write(cluster, "replace", SECRET, obj)
     assert [method for method, _ in cluster.server.requests] == ["PATCH"]
     stored = cluster.server.find(SECRET)
     assert stored
-    assert stored["data"] == {"a": base64_of("v")}
+    assert stored["data"] == encoded(a="v")
     assert stored["metadata"]["labels"] == OWNERSHIP_LABELS
 
 
 async def test_missing_values_are_added_and_existing_ones_kept(cluster: Cluster) -> None:
-    live = cluster.put(SECRET, metadata={"labels": OWNERSHIP_LABELS}, data={"a": base64_of("kept")})
+    live = cluster.put(SECRET, metadata={"labels": OWNERSHIP_LABELS}, data=encoded(a="kept"))
     obj = {k: v for k, v in live.items() if k != "data"}
     await write(cluster, "replace", SECRET, obj, SecretRequest(SECRET, {"a": "other", "b": "new"}))
     stored = cluster.server.find(SECRET)
     assert stored
-    assert stored["data"] == {"a": base64_of("kept"), "b": base64_of("new")}
+    assert stored["data"] == encoded(a="kept", b="new")
 
 
 async def test_a_secret_that_was_created_again_is_not_overwritten(cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""The issuer, the certificates, what they wait for, and which pods restart after a renewal."""
+"""The certificates of both issuers, what they wait for, and which pods restart after a renewal."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_both_issuers_fill_the_same_secrets() -> None:
     built_in, asked = state().settle(), state(True, apis=WITH).settle()
     assert tls_reason(built_in) == tls_reason(asked) == ("True", "AllCertificatesReady")
     assert names_of(built_in.plan, "Secret") == names_of(asked.plan, "Secret")
-    by_order = {
+    requested = {
         key: request.keys for key, request in built_in.plan.requests.items() if isinstance(request, CertificateRequest)
     }
-    assert {key: fact.keys for key, fact in asked.snapshot.certificates.items()} == by_order
+    assert {key: fact.keys for key, fact in asked.snapshot.certificates.items()} == requested
 
 
 def test_a_settled_instance_needs_no_writes() -> None:
