@@ -14,7 +14,7 @@ import urllib3
 Object = dict[str, Any]
 T = TypeVar("T")
 
-# A list in the response has the metadata of its objects alone, which costs less where they are large.
+# With this header, the API server sends only the metadata of the objects in a list. That costs less if they are large.
 METADATA_LIST = {"Accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"}
 PATCH_TYPES = {
     "merge": "application/merge-patch+json",
@@ -173,7 +173,7 @@ class Api:
         return [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]]
 
     def list_metadata(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]:
-        """The same, with the metadata of the objects alone."""
+        """List the objects of a kind with their metadata alone."""
         answer = self.request("GET", self.path(api_version, kind, namespace), headers=METADATA_LIST)
         return [{**item, "apiVersion": api_version, "kind": kind} for item in answer["items"] or ()]
 

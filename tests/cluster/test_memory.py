@@ -18,10 +18,11 @@ from tests.cluster.memory import limit, peak
 from tests.cluster.operator_process import OperatorProcess
 from tests.cluster.scenario import Scenario
 
-_WATCHED = 40  # objects of an existing Cryostat, which the operator gets from its watches
-_LISTED = 30  # objects of a Cryostat that does not exist, which it gets from its lists, with the former ones
+_WATCHED = 40  # objects of an existing Cryostat; the operator gets them from its watches
+_LISTED = 30  # objects of a Cryostat that does not exist; after a restart, the operator gets all objects from its lists
 _BYTES = 1_000_000
-_GROWTH = 45  # MiB, of which half is used; the objects of the lists would take 70 MiB, those of the watches 60
+# MiB; the operator uses half of it. If it kept the objects, lists would take 70 MiB, and watches 60.
+_GROWTH = 45
 
 
 @pytest.fixture

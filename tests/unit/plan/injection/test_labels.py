@@ -74,7 +74,12 @@ def test_each_container_needs_a_port() -> None:
     assert labels.parse_labels({"cryostat.io/callback-port": "65535"}, last).errors == (
         'label cryostat.io/callback-port: "65535" is not a number from 1 to 65534',
     )
-    many = ",".join(f"c{number}" for number in range(17))
+
+
+def test_the_number_of_named_containers_is_limited() -> None:
+    most = ",".join(f"c{number}" for number in range(16))
+    assert labels.parse_labels({}, {CONTAINER: most}).errors == ()
+    many = f"{most},c16"
     assert labels.parse_labels({}, {CONTAINER: many}).errors == (
         "cryostat.io/container names 17 containers; 16 are allowed",
     )
