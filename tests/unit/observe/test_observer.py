@@ -20,7 +20,7 @@ from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, pat
 from cryostat_operator.plan.model.snapshot import IngressClasses
 from tests.unit.observe.objects import INSTANCE
 from tests.unit.observe.triggers import RecordedTriggers
-from tests.unit.observe.watched_cluster import SERVICE, Apis, put
+from tests.unit.observe.watched_cluster import SERVICE, Apis, put, running_watches
 
 
 @pytest.fixture
@@ -199,12 +199,13 @@ async def test_in_chosen_namespaces_no_object_of_another_one_is_observed(
         lists = {path for path in read if path.endswith(f"/{plural}")}
         assert {path.split("/namespaces/")[-1] for path in lists} == {f"here/{plural}", f"there/{plural}"}
     await observer.stop()
-    assert [task for _, task in observer._informers._reflectors.values() if not task.done()] == []
+    assert running_watches() == set()
 
 
 async def test_every_watch_is_stopped(observer: Observer) -> None:
+    assert running_watches()
     await observer.stop()
-    assert [task for _, task in observer._informers._reflectors.values() if not task.done()] == []
+    assert running_watches() == set()
 
 
 # --- certificates ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from cryostat_operator.api import constants
@@ -36,3 +37,9 @@ def put(server: Apis, key: Key, *, uid: str = "u", name: str = "x", **metadata: 
     reference = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "name": name, "uid": uid, "controller": True}
     metadata = {"name": key.name, "labels": LABELS, "ownerReferences": [reference], **metadata}
     server.put(path_of(key), {"kind": key.kind, "metadata": metadata, "spec": {}})
+
+
+def running_watches() -> set[str]:
+    """The names of the watches that have not ended."""
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    return {name.removeprefix("watch ") for name in names if name.startswith("watch ")}
