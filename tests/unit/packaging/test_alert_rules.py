@@ -29,10 +29,11 @@ def test_series_are_recorded_once_and_those_of_alerts_exist() -> None:
 
 
 def test_series_about_instances_keep_the_labels_of_the_instance() -> None:
-    for rule in RECORDING_RULES:
-        if rule.name.startswith("cryostat:"):
-            [labels] = re.findall(r"^\w+ by \(([^)]*)\)", rule.expression)
-            assert set(labels.split(", ")) >= set(metric_table.INSTANCE_READY.label_names), rule.name
+    rules = [rule for rule in RECORDING_RULES if rule.name.startswith("cryostat:")]
+    assert rules
+    for rule in rules:
+        [labels] = re.findall(r"^\w+ by \(([^)]*)\)", rule.expression)
+        assert set(labels.split(", ")) >= set(metric_table.INSTANCE_READY.label_names), rule.name
 
 
 def test_requested_sizes_have_the_labels_of_the_metrics_of_kubelets() -> None:

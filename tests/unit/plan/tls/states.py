@@ -9,6 +9,7 @@ from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
+# The kinds that the API server serves without and with cert-manager.
 WITHOUT = frozenset(name for name, kind in KINDS.items() if not kind.optional)
 WITH = WITHOUT | {"Issuer", "Certificate"}
 CA = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
