@@ -54,8 +54,8 @@ def _planned(case: str, profile: str) -> list[Obj]:
     assert not plan.blocked
     objects = copy.deepcopy(plan.objects)
     for key, request in plan.requests.items():
-        objects[key]["data"] = dict.fromkeys(request.keys, "")
+        objects[key]["data"] = dict.fromkeys(sorted(request.keys), "")
     for key, fact in state.snapshot.certificates.items():
-        objects[key]["data"] = dict.fromkeys(fact.keys, "")
+        objects[key]["data"] = dict.fromkeys(sorted(fact.keys), "")
     status = status_for(state.instance, plan, Report(), "2026-01-01T00:00:00Z")
     return [*objects.values(), reported(case, profile, status)]

@@ -39,7 +39,7 @@ def key_of(obj: Obj, kind: str = "") -> Key:
 
 
 def spec_hash_of(obj: Obj) -> bytes:
-    """Return a hash of a desired object."""
+    """Return a hash of a desired object. It depends on the order of keys, which is the same in each plan."""
     return hashlib.blake2b(orjson.dumps(obj), digest_size=16).digest()
 
 
