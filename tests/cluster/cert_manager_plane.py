@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
-from tests.cluster.conftest import NamespaceFactory
+from tests.cluster.conftest import NamespaceFactory, running_scenario
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import install, remove_cryostats
 from tests.cluster.scenario import Scenario
@@ -38,10 +38,8 @@ def installed(plane: ControlPlane) -> Iterator[CertManager]:
 @pytest.fixture(scope="module")
 def running(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     """An operator with TLS, which runs for all tests of a file."""
-    scenario = Scenario(plane, tmp_path_factory.mktemp("operator"), ON)
-    scenario.start()
-    yield scenario
-    scenario.stop()
+    with running_scenario(plane, tmp_path_factory, ON) as scenario:
+        yield scenario
 
 
 @pytest.fixture

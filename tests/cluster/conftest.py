@@ -183,18 +183,24 @@ def _operators(kind: type[OperatorProcess], directories: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def _file_scenario(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    yield from _scenario(installed_plane, tmp_path_factory)
+    with running_scenario(installed_plane, tmp_path_factory) as scenario:
+        yield scenario
 
 
 @pytest.fixture(scope="module")
 def _openshift_file_scenario(
     openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scenario]:
-    yield from _scenario(openshift_plane, tmp_path_factory)
+    with running_scenario(openshift_plane, tmp_path_factory) as scenario:
+        yield scenario
 
 
-def _scenario(plane: ControlPlane, directories: pytest.TempPathFactory) -> Iterator[Scenario]:
-    scenario = Scenario(plane, directories.mktemp("operator"))
+@contextmanager
+def running_scenario(
+    plane: ControlPlane, directories: pytest.TempPathFactory, env: Mapping[str, str] | None = None
+) -> Iterator[Scenario]:
+    """A scenario whose operator runs with these variables, and is stopped at the end."""
+    scenario = Scenario(plane, directories.mktemp("operator"), env)
     scenario.start()
     yield scenario
     scenario.stop()

@@ -17,6 +17,7 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import CertificateRequest
 from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.conftest import running_scenario
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.scenario import Scenario
 from tests.cluster.tls import (
@@ -57,11 +58,9 @@ def serials(api: Api, namespace: str) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def running(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     """An operator for all tests of this file."""
-    scenario = Scenario(installed_plane, tmp_path_factory.mktemp("operator"), ON)
-    scenario.start()
-    yield scenario
-    scenario.clean()
-    scenario.stop()
+    with running_scenario(installed_plane, tmp_path_factory, ON) as scenario:
+        yield scenario
+        scenario.clean()
 
 
 @pytest.fixture(autouse=True)
